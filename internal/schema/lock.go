@@ -1,0 +1,62 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Lock records the shape of every released schema, by its ID.
+type Lock map[string]Locked
+
+// Locked is the shape of a schema: what readers and carried rows rely on.
+type Locked struct {
+	Minor   int      `json:"minor"`
+	Key     []string `json:"key"`
+	Columns []string `json:"columns"` // "path type", nested fields as paths with dots
+}
+
+// Locked returns the shape of the schema.
+func (s *Schema) Locked() Locked {
+	return Locked{Minor: s.Minor, Key: s.Key, Columns: shape("", s.Columns)}
+}
+
+func shape(path string, columns []Column) []string {
+	var out []string
+	for _, c := range columns {
+		out = append(out, path+c.Name+" "+c.Type)
+		out = append(out, shape(path+c.Name+".", c.Fields)...)
+	}
+	return out
+}
+
+// Check compares the schemas with what was released. Each problem says what to
+// do: removing, renaming or retyping a column needs a new major version.
+func (l Lock) Check(all map[string]*Schema) []string {
+	var problems []string
+	for id, was := range l {
+		s := all[id]
+		if s == nil {
+			problems = append(problems, fmt.Sprintf("schemas/%s.json is gone: a released version stays, so that its files can be read", id))
+			continue
+		}
+		now := s.Locked()
+		if !slices.Equal(was.Key, now.Key) {
+			problems = append(problems, fmt.Sprintf("schemas/%s.json: the key changed from %v to %v: write a new major version", id, was.Key, now.Key))
+		}
+		for _, c := range was.Columns {
+			if !slices.Contains(now.Columns, c) {
+				problems = append(problems, fmt.Sprintf("schemas/%s.json: column %q was removed, renamed or retyped: write a new major version", id, c))
+			}
+		}
+		if len(now.Columns) > len(was.Columns) && now.Minor <= was.Minor {
+			problems = append(problems, fmt.Sprintf("schemas/%s.json: columns were added: raise minor above %d", id, was.Minor))
+		}
+	}
+	for id := range all {
+		if _, ok := l[id]; !ok {
+			problems = append(problems, fmt.Sprintf("schemas/%s.json is not in schemas/lock.json: run `go run ./internal/schema/schemagen -lock`", id))
+		}
+	}
+	slices.Sort(problems)
+	return problems
+}

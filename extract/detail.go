@@ -1,0 +1,164 @@
+package extract
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"stocktake/schemas"
+)
+
+// inParallel bounds what one step of a walk starts at once; the client stack
+// bounds what is in flight.
+const inParallel = 32
+
+// Parallel calls f for every item, several at once, and returns the first error.
+func Parallel[T any](ctx context.Context, items []T, f func(context.Context, *T) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(inParallel)
+	for i := range items {
+		g.Go(func() error { return f(ctx, &items[i]) })
+	}
+	return g.Wait()
+}
+
+// Detail is an optional call that fills columns of a row. When it is refused
+// the columns stay NULL and the row names them.
+type Detail[C, Row any] struct {
+	Operation string
+	Columns   []string
+	Absent    []string // error codes that say that there is nothing to read
+	Read      func(context.Context, *C, *Row) error
+}
+
+// Calls declares the operations of details, one for each row of table.
+func Calls[C, Row any](table string, details []Detail[C, Row]) []Call {
+	calls := make([]Call, len(details))
+	for i, d := range details {
+		calls[i] = Call{Operation: d.Operation, Table: table, Columns: d.Columns, Per: table}
+	}
+	return calls
+}
+
+// Enrich reads the details of rows, many at once. client gives the client to
+// ask about a row. Row embeds Incomplete.
+func Enrich[C, Row any](ctx context.Context, u *Unit, table string, rows []Row, client func(*Row) *C, details []Detail[C, Row]) error {
+	if !u.Wants(table) {
+		return nil
+	}
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(inParallel)
+	for i := range rows {
+		row := &rows[i]
+		for j := range details {
+			d := &details[j]
+			g.Go(func() error {
+				// Read fills fields of its own, so only the list of gaps is shared.
+				err := d.Read(ctx, client(row), row)
+				if err == nil || u.Expect(err, d.Absent) {
+					return nil
+				}
+				if err := u.Refused(ctx, table, err); err != nil {
+					return err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				missing := any(row).(incompleteRow).missing()
+				for _, c := range d.Columns {
+					if !slices.Contains(*missing, c) {
+						*missing = append(*missing, c)
+					}
+				}
+				slices.Sort(*missing)
+				return nil
+			})
+		}
+	}
+	return g.Wait()
+}
+
+// Expect reports whether err carries one of the codes, which then does not
+// count as a failed call.
+func (u *Unit) Expect(err error, codes []string) bool {
+	if !slices.Contains(codes, Code(err)) {
+		return false
+	}
+	u.counts.expected(err)
+	return true
+}
+
+// Describe turns names of a list call into items by one call each, several at
+// once. Items with one of the gone codes were deleted in between and are left
+// out. When a description is refused, unknown makes the row that is left.
+func Describe[Name, Row any](
+	ctx context.Context, u *Unit, table string, names []Name, gone []string,
+	describe func(context.Context, Name) (Row, error), unknown func(Name) Row,
+) ([]Row, error) {
+	rows := make([]Row, len(names))
+	keep := make([]bool, len(names))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(inParallel)
+	for i, name := range names {
+		g.Go(func() error {
+			row, err := describe(ctx, name)
+			switch {
+			case err == nil:
+				rows[i], keep[i] = row, true
+			case u.Expect(err, gone):
+			default:
+				if err := u.Refused(ctx, table, err); err != nil {
+					return err
+				}
+				rows[i], keep[i] = unknown(name), true
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	var left []Row
+	for i := range rows {
+		if keep[i] {
+			left = append(left, rows[i])
+		}
+	}
+	return left, nil
+}
+
+// Copy returns dst with the fields of src that have the same names. A field of
+// src that dst lacks is a defect of the row type.
+func Copy[Row, Item any](dst Row, src Item) Row {
+	to, from := reflect.ValueOf(&dst).Elem(), reflect.ValueOf(src)
+	for i := range from.NumField() {
+		if f := from.Type().Field(i); f.IsExported() {
+			to.FieldByName(f.Name).Set(from.Field(i))
+		}
+	}
+	return dst
+}
+
+// Same is the client argument of Enrich where one client serves all rows.
+func Same[Row, C any](client *C) func(*Row) *C {
+	return func(*Row) *C { return client }
+}
+
+// AllBut returns the columns of a table that are not among names: what is
+// missing when the call that describes an item is refused.
+func AllBut(table string, names ...string) []string {
+	s, err := schemas.Newest(table)
+	if err != nil {
+		return nil // Prepare reports it
+	}
+	var columns []string
+	for _, c := range s.Columns {
+		if !slices.Contains(names, c.Name) {
+			columns = append(columns, c.Name)
+		}
+	}
+	return append(columns, "tags")
+}

@@ -1,0 +1,384 @@
+package extract
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"stocktake/internal/config"
+	"stocktake/internal/outcome"
+)
+
+// Planned is a unit of the run, or the reason why it cannot be collected.
+type Planned struct {
+	Unit    *Unit
+	Tables  []string         // of the collector, those that are collected
+	Skipped []string         // configured too, but not asked for in this run
+	Preset  *outcome.Outcome // set where nothing is asked
+}
+
+// Plan is what a run will do.
+type Plan struct {
+	Sources []*SourcePlan
+	Units   []*Planned
+}
+
+// Select returns the names of the tables that patterns stand for: streams,
+// table names and globs over table names ("*" is everything).
+func Select(collectors []*Collector, streams map[string][]string, patterns []string) (map[string]bool, error) {
+	selected := map[string]bool{}
+	for _, pattern := range patterns {
+		globs, isStream := streams[pattern]
+		if !isStream {
+			globs = []string{pattern}
+		}
+		found := false
+		for _, glob := range globs {
+			for _, c := range collectors {
+				for _, t := range c.Tables {
+					ok, err := path.Match(glob, t.Name)
+					if err != nil {
+						return nil, fmt.Errorf("%q is not a valid pattern: %w", pattern, err)
+					}
+					if ok {
+						selected[t.Name], found = true, true
+					}
+				}
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("%q is neither a stream, nor a table, nor a pattern that some table matches; `stocktake tables` lists them", pattern)
+		}
+	}
+	return selected, nil
+}
+
+// Plan discovers accounts and regions and lists the units of the run. A source
+// whose accounts cannot be found and never were is an error. Sources that are
+// not asked, or not active, keep the places that they had.
+func (r *Run) Plan(ctx context.Context, previous Previous) (*Plan, error) {
+	plan := &Plan{}
+	claimed := map[claim]string{}
+	for i := range r.Config.Sources {
+		s := &r.Config.Sources[i]
+		if !r.Asks(s) {
+			r.keepClaims(s.Name, previous, claimed)
+			continue
+		}
+		r.Observer.Discovering(s.Name)
+		p, err := r.discover(ctx, s, previous)
+		if err != nil {
+			return nil, err
+		}
+		plan.Sources = append(plan.Sources, p)
+		units, err := r.units(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range units {
+			r.claim(u, claimed)
+			plan.Units = append(plan.Units, u)
+		}
+	}
+	return plan, nil
+}
+
+// Asks reports whether the run asks the source: it is active, and the run was
+// not narrowed to others.
+func (r *Run) Asks(s *config.Source) bool {
+	return s.Activate && (len(r.OnlySources) == 0 || slices.Contains(r.OnlySources, s.Name))
+}
+
+// claim is what only one source may collect.
+type claim struct{ table, account, region string }
+
+// claim gives a unit to the first source that names its tables; for others it
+// is skipped.
+func (r *Run) claim(p *Planned, claimed map[claim]string) {
+	var asked []string
+	for _, t := range p.Tables {
+		key := claim{t, p.Unit.Account, p.Unit.Region}
+		owner, taken := claimed[key]
+		switch {
+		case taken && owner != p.Unit.Source:
+			p.Preset = &outcome.Outcome{Kind: outcome.Skipped, Code: "other_source", Message: "collected by source " + owner}
+			return
+		case r.OnlyTables != nil && !r.OnlyTables[t]:
+			p.Skipped = append(p.Skipped, t)
+		default:
+			asked = append(asked, t)
+		}
+		claimed[key] = p.Unit.Source
+	}
+	if p.Tables = asked; len(asked) == 0 {
+		p.Preset = &NotAsked
+		p.Tables, p.Skipped = p.Skipped, nil
+	}
+}
+
+// NotAsked is the outcome of what a run was narrowed to leave out.
+var NotAsked = outcome.Outcome{Kind: outcome.Skipped, Code: "not_asked", Message: "not asked for in this run"}
+
+// keepClaims keeps the places of a source that is not asked from other sources.
+func (r *Run) keepClaims(source string, previous Previous, claimed map[claim]string) {
+	for _, c := range previous.Coverage {
+		if c.Source == source && c.Outcome != outcome.Skipped {
+			claimed[claim{c.Table, c.Account, c.Region}] = source
+		}
+	}
+}
+
+// units lists the units of a source.
+func (r *Run) units(ctx context.Context, p *SourcePlan) ([]*Planned, error) {
+	tables, err := Select(r.Collectors, r.Streams, p.Source.Collect)
+	if err != nil {
+		return nil, fmt.Errorf("source %s: collect: %w", p.Source.Name, err)
+	}
+	var units []*Planned
+	for _, c := range r.Collectors {
+		var chosen []string
+		for _, t := range c.Tables {
+			if tables[t.Name] {
+				chosen = append(chosen, t.Name)
+			}
+		}
+		if len(chosen) == 0 {
+			continue
+		}
+		of, err := r.unitsOf(ctx, p, c)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range of {
+			u.Tables = chosen
+			units = append(units, u)
+		}
+	}
+	return units, nil
+}
+
+func (r *Run) unitsOf(ctx context.Context, p *SourcePlan, c *Collector) ([]*Planned, error) {
+	switch c.Scope {
+	case Global:
+		var units []*Planned
+		for _, a := range p.Accounts {
+			units = append(units, r.unit(p, c, a, GlobalRegion))
+		}
+		return units, nil
+	case Organization:
+		return []*Planned{r.organizationUnit(p, c, GlobalRegion)}, nil
+	case IdentityCenter:
+		return r.identityCenterUnit(ctx, p, c)
+	}
+	covered := map[Place]bool{}
+	var units []*Planned
+	if c.Administrator != nil && p.organization != nil {
+		views, err := r.administratorUnits(ctx, p, c, covered)
+		if err != nil {
+			return nil, err
+		}
+		units = views
+	}
+	for _, a := range p.Accounts {
+		for _, region := range a.Regions {
+			if !covered[Place{Account: a.ID, Region: region}] {
+				units = append(units, r.unit(p, c, a, region))
+			}
+		}
+	}
+	return units, nil
+}
+
+// unit plans a collector in an account and region.
+func (r *Run) unit(p *SourcePlan, c *Collector, a *Account, region string) *Planned {
+	u := &Unit{Source: p.Source.Name, Account: a.ID, Region: region, Partition: a.Partition, Collector: c, run: r}
+	planned := &Planned{Unit: u}
+	switch {
+	case a.Suspended:
+		planned.Preset = &outcome.Outcome{Kind: outcome.Skipped, Code: outcome.AccountSuspended, Message: "the account is suspended; its rows stay up to the age limit"}
+	case a.Failed != nil:
+		planned.Preset = a.Failed
+	case a.NoRegions != nil && region != GlobalRegion:
+		planned.Preset = a.NoRegions
+	default:
+		u.session = a.identity.in(region)
+	}
+	return planned
+}
+
+// organizationUnit plans a collector where the accounts were discovered.
+func (r *Run) organizationUnit(p *SourcePlan, c *Collector, region string) *Planned {
+	if p.organization == nil {
+		a := &Account{Partition: PartitionOf(p.Source.HomeRegion), Failed: p.Discovery}
+		if len(p.Accounts) > 0 {
+			a.ID = p.Accounts[0].ID
+			a.Failed = p.Accounts[0].Failed
+		}
+		return r.unit(p, c, a, region)
+	}
+	return r.unit(p, c, &Account{ID: p.organization.Account, Partition: p.organization.Partition, identity: p.organization}, region)
+}
+
+// identityCenterUnit plans a collector in the one region of IAM Identity
+// Center, which is found from the account of the organization.
+func (r *Run) identityCenterUnit(ctx context.Context, p *SourcePlan, c *Collector) ([]*Planned, error) {
+	if store := p.Source.IdentityStore; store != nil {
+		planned := r.organizationUnit(p, c, store.Region)
+		planned.Unit.Param = store.ID
+		return []*Planned{planned}, nil
+	}
+	planned := r.organizationUnit(p, c, p.Source.HomeRegion)
+	if planned.Preset != nil {
+		return []*Planned{planned}, nil
+	}
+	found, ok := p.located[c.Service.ID]
+	if !ok {
+		regions := p.Source.Regions.Names
+		if p.Source.Regions.All && len(p.Accounts) > 0 {
+			regions = p.Accounts[0].Regions
+		}
+		store, region, err := findIdentityCenter(withUnit(ctx, planned.Unit), planned.Unit, regions)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		found = located{store: store, region: region}
+		switch {
+		case err != nil:
+			o := planned.Unit.Classify(ctx, err)
+			found.preset = &o
+		case store == "":
+			found.preset = &outcome.Outcome{Kind: outcome.NotEnabled, Message: "IAM Identity Center has no instance that the account can see"}
+		}
+		p.located[c.Service.ID] = found
+	}
+	if found.region != "" {
+		planned = r.organizationUnit(p, c, found.region)
+	}
+	planned.Unit.Param, planned.Preset = found.store, found.preset
+	return []*Planned{planned}, nil
+}
+
+type located struct {
+	store, region string
+	preset        *outcome.Outcome
+}
+
+// administratorUnits plans the views of a service's delegated administrator,
+// and marks the places that they contain. Where there is no administrator, or
+// its view cannot be told, the accounts are asked one by one.
+func (r *Run) administratorUnits(ctx context.Context, p *SourcePlan, c *Collector, covered map[Place]bool) ([]*Planned, error) {
+	id, err := r.delegate(ctx, p, c.Administrator.Principal)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil || id == "" {
+		return nil, nil // the accounts' own units record what they may see
+	}
+	i := slices.IndexFunc(p.Accounts, func(a *Account) bool { return a.ID == id && a.identity != nil })
+	if i < 0 {
+		return nil, nil
+	}
+	admin := p.Accounts[i]
+	scope := map[Place]bool{}
+	for _, a := range p.Accounts {
+		for _, region := range a.Regions {
+			scope[Place{Account: a.ID, Region: region}] = !a.Suspended
+		}
+	}
+	var units []*Planned
+	for _, region := range admin.Regions {
+		if covered[Place{Account: id, Region: region}] {
+			continue // an aggregating region has it already
+		}
+		planned := r.unit(p, c, admin, region)
+		places, err := c.Administrator.Covers(withUnit(ctx, planned.Unit), planned.Unit, admin.Regions)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err != nil {
+			continue // not enabled or not allowed there: asked one by one
+		}
+		for _, place := range places {
+			if scope[place] && !covered[place] {
+				covered[place] = true
+				planned.Unit.Covers = append(planned.Unit.Covers, place)
+			}
+		}
+		if len(planned.Unit.Covers) > 0 {
+			units = append(units, planned)
+		}
+	}
+	return units, nil
+}
+
+// Estimate is the number of calls that a table is likely to cost, with the
+// rows that earlier runs found.
+type Estimate struct {
+	Table   string `json:"table"`
+	Units   int    `json:"units"`
+	Calls   int64  `json:"calls"`
+	Unknown bool   `json:"unknown,omitempty"` // details depend on rows that no run has counted yet
+}
+
+// Estimates returns what each table of the plan is likely to cost: a page for
+// each unit, and with the rows of earlier runs further pages and details.
+func (p *Plan) Estimates(rows map[string]int64) []Estimate {
+	by := map[string]*Estimate{}
+	counted := map[*Collector]bool{}
+	for _, planned := range p.Units {
+		if planned.Preset != nil {
+			continue
+		}
+		c := planned.Unit.Collector
+		for _, t := range planned.Tables {
+			if by[t] == nil {
+				by[t] = &Estimate{Table: t}
+			}
+			by[t].Units++
+		}
+		for _, call := range c.Calls {
+			e := by[c.TableOf(call)]
+			if e == nil || c.decides(call.Operation) != e.Table {
+				continue
+			}
+			if call.Per == "" {
+				e.Calls++
+			}
+			if !counted[c] {
+				e.add(call, rows)
+			}
+		}
+		counted[c] = true
+	}
+	var out []Estimate
+	for _, e := range by {
+		out = append(out, *e)
+	}
+	slices.SortFunc(out, func(a, b Estimate) int { return strings.Compare(a.Table, b.Table) })
+	return out
+}
+
+// add counts the calls that depend on rows.
+func (e *Estimate) add(call Call, rows map[string]int64) {
+	if call.Per != "" {
+		n, known := rows[call.Per]
+		e.Calls += n
+		e.Unknown = e.Unknown || !known
+	} else if call.Page > 0 {
+		e.Calls += rows[e.Table] / int64(call.Page)
+	}
+}
+
+// Size is the number of accounts and units that the plan asks.
+func (p *Plan) Size() (accounts, units int) {
+	asked := map[string]bool{}
+	for _, planned := range p.Units {
+		if planned.Preset == nil {
+			asked[planned.Unit.Source+" "+planned.Unit.Account] = true
+			units++
+		}
+	}
+	return len(asked), units
+}

@@ -1,0 +1,188 @@
+package extract
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"stocktake/internal/config"
+	"stocktake/internal/outcome"
+	"stocktake/internal/spool"
+	"stocktake/schemas"
+	"stocktake/transform"
+)
+
+// Run is one run of the configuration's sources.
+type Run struct {
+	ID          string
+	Config      *config.File
+	Collectors  []*Collector
+	Streams     map[string][]string
+	OnlySources []string        // narrows this run; empty is all
+	OnlyTables  map[string]bool // narrows this run; nil is all
+	Base        Base
+	Observer    Observer
+	Now         func() time.Time // nil is the machine's clock
+
+	gate  *Gate
+	plans map[string]*transform.Plan
+	spool *spool.Spool
+}
+
+// Observer is told how a run gets on. Its methods are called from many
+// goroutines.
+type Observer interface {
+	Discovering(source string)
+	Planned(plan *Plan)
+	UnitDone(u spool.Unit)
+	AccountDone(source, account string)
+}
+
+func (r *Run) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
+	}
+	return time.Now()
+}
+
+// Prepare binds every table to its item type and opens the gate. It makes no
+// call; its errors are defects of the program.
+func (r *Run) Prepare() error {
+	r.gate = NewGate(r.Collectors, r.Config.Rates, r.Config.Concurrency)
+	r.plans = map[string]*transform.Plan{}
+	options := transform.Options{HashPersonal: r.Config.Redact == "personal"}
+	for _, c := range r.Collectors {
+		for _, t := range c.Tables {
+			s, err := schemas.Newest(t.Name)
+			if err != nil {
+				return err
+			}
+			if r.plans[t.Name], err = transform.Compile(s, t.Item, options); err != nil {
+				return fmt.Errorf("schemas/%s.json: %w", s.ID(), err)
+			}
+		}
+	}
+	return nil
+}
+
+// Gate is what the run's calls pass.
+func (r *Run) Gate() *Gate { return r.gate }
+
+// Extract collects the units of the plan into the spool. Units whose outcome
+// the spool already holds as final are not repeated. The error is the
+// context's, or a fault of this machine; what AWS refuses is an outcome.
+func (r *Run) Extract(ctx context.Context, plan *Plan, to *spool.Spool) error {
+	r.spool = to
+	done := map[spool.UnitID]bool{}
+	for u, err := range to.Units() {
+		if err != nil {
+			return fmt.Errorf("read journal: %w", err)
+		}
+		done[u.ID] = !slices.ContainsFunc(u.Tables, func(t spool.TableResult) bool { return !t.Outcome.Kind.Final() })
+	}
+	accounts := byAccount(plan, done)
+	r.Observer.Planned(plan)
+	workers := make(chan struct{}, r.Config.Concurrency.Units)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(r.Config.Concurrency.Accounts)
+	for _, units := range accounts {
+		g.Go(func() error { return r.account(ctx, units, workers) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return to.Sync()
+}
+
+// byAccount groups what is to be asked by the account that is asked.
+func byAccount(plan *Plan, done map[spool.UnitID]bool) [][]*Planned {
+	var order [][]*Planned
+	at := map[string]int{}
+	for _, p := range plan.Units {
+		if p.Preset != nil || done[p.Unit.ID()] {
+			continue
+		}
+		key := p.Unit.Source + " " + p.Unit.Account
+		i, ok := at[key]
+		if !ok {
+			i = len(order)
+			at[key] = i
+			order = append(order, nil)
+		}
+		order[i] = append(order[i], p)
+	}
+	return order
+}
+
+func (r *Run) account(ctx context.Context, units []*Planned, workers chan struct{}) error {
+	var wg sync.WaitGroup
+	errs := make(chan error, 1)
+	for _, p := range units {
+		select {
+		case workers <- struct{}{}:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		wg.Add(1)
+		go func() {
+			defer func() { <-workers; wg.Done() }()
+			if err := r.one(ctx, p); err != nil {
+				select {
+				case errs <- err:
+				default:
+				}
+			}
+		}()
+	}
+	wg.Wait()
+	r.gate.forget(units[0].Unit.Account)
+	select {
+	case err := <-errs:
+		return err
+	default:
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	r.Observer.AccountDone(units[0].Unit.Source, units[0].Unit.Account)
+	return nil
+}
+
+// one collects a unit and journals it.
+func (r *Run) one(ctx context.Context, p *Planned) error {
+	tables := map[string]bool{}
+	for _, t := range p.Tables {
+		tables[t] = true
+	}
+	entry, err := p.Unit.collect(ctx, tables)
+	if err != nil {
+		return err
+	}
+	if err := r.spool.Commit(entry); err != nil {
+		return fmt.Errorf("journal unit: %w", err)
+	}
+	r.Observer.UnitDone(entry)
+	return nil
+}
+
+// Advise gives an outcome without advice a sentence that says what it means.
+func Advise(o outcome.Outcome) string {
+	if o.Advice != "" {
+		return o.Advice
+	}
+	switch o.Kind {
+	case outcome.NotEnabled:
+		return "Nothing to do; enable the service there if you want its data."
+	case outcome.RegionDisabled:
+		return "Nothing to do; the account does not use the region."
+	case outcome.Unavailable:
+		return "Nothing to do; the service does not exist in the region."
+	}
+	return ""
+}

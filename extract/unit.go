@@ -1,0 +1,320 @@
+package extract
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"stocktake/internal/outcome"
+	"stocktake/internal/spool"
+	"stocktake/transform"
+)
+
+// Place is an account and a region that rows are about.
+type Place = spool.Place
+
+// Unit is a collector at work in one account and region: what is scheduled,
+// retried, resumed and counted.
+type Unit struct {
+	Source    string
+	Account   string // asked
+	Region    string // asked; GlobalRegion for collectors without regions
+	Partition string
+	Collector *Collector
+	Param     string  // what discovery found for the collector, such as the identity store
+	Covers    []Place // of an administrator's view: whom it is known to contain
+
+	session *session
+	run     *Run
+	counts  counters
+	sinks   map[string]*sink
+	started time.Time
+}
+
+// ID identifies the unit within its run.
+func (u *Unit) ID() spool.UnitID {
+	return spool.UnitID{Source: u.Source, Collector: u.Collector.Name, Account: u.Account, Region: u.Region}
+}
+
+// AskedRegion is the region whose endpoint is asked.
+func (u *Unit) AskedRegion() string {
+	if u.session == nil {
+		return u.Region // nobody is asked
+	}
+	return u.session.region
+}
+
+// covers returns the places that the unit speaks for; nil is its own alone.
+func (u *Unit) covers() []Place {
+	switch {
+	case u.Collector.AnyAccount:
+		return []Place{{Account: "*", Region: "*"}}
+	case u.Collector.AnyRegion:
+		return []Place{{Account: u.Account, Region: "*"}}
+	}
+	return u.Covers
+}
+
+// Wants reports whether rows of the table are still of use: it is collected in
+// this run, and has not failed yet.
+func (u *Unit) Wants(table string) bool {
+	s := u.sinks[table]
+	return s != nil && !s.ended()
+}
+
+// sink receives the rows of one table of a unit.
+type sink struct {
+	table   Table
+	plan    *transform.Plan
+	context transform.Context
+
+	mu         sync.Mutex
+	builder    *transform.Builder
+	writer     *spool.Writer
+	outcome    *outcome.Outcome // set when the table failed
+	detail     *outcome.Outcome // the first refused detail
+	incomplete map[string]bool  // columns that some row lacks
+}
+
+// batchRows is the number of rows that are built before they go to the spool.
+const batchRows = 1000
+
+func (s *sink) ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.outcome != nil
+}
+
+// Incomplete is embedded in row types that have optional details.
+type Incomplete struct {
+	NotCollected []string // columns whose call was refused
+}
+
+func (r *Incomplete) missing() *[]string { return &r.NotCollected }
+
+// Miss names columns of the row that could not be read.
+func (r *Incomplete) Miss(columns ...string) {
+	for _, c := range columns {
+		if !slices.Contains(r.NotCollected, c) {
+			r.NotCollected = append(r.NotCollected, c)
+		}
+	}
+}
+
+type incompleteRow interface{ missing() *[]string }
+
+// Emit adds rows to a table of the unit. Rows of a table that is not collected,
+// or has failed, are dropped. It may be called from several goroutines.
+func Emit[T any](u *Unit, table string, rows []T) error {
+	s := u.sinks[table]
+	if s == nil || len(rows) == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.outcome != nil {
+		return nil
+	}
+	if s.builder == nil {
+		s.builder = s.plan.Builder()
+	}
+	for i := range rows {
+		var missing []string
+		if r, ok := any(&rows[i]).(incompleteRow); ok {
+			missing = *r.missing()
+		}
+		transform.Append(s.builder, &rows[i], &s.context, missing)
+		for _, names := range [][]string{missing, s.builder.Incomplete()} {
+			for _, c := range names {
+				s.incomplete[c] = true
+			}
+		}
+		if s.builder.Len() >= batchRows {
+			if err := s.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *sink) flush() error {
+	batch := s.builder.Batch()
+	defer batch.Release()
+	if err := s.writer.Append(batch); err != nil {
+		return &localError{fmt.Errorf("spool rows of %s: %w", s.table.Name, err)}
+	}
+	return nil
+}
+
+// localError is a fault of this machine and not of AWS: it ends the run.
+type localError struct{ error }
+
+func (e *localError) Unwrap() error { return e.error }
+
+// Fail ends a table of the unit, and the tables that its rows would lead to,
+// with the outcome that err stands for. The other tables go on.
+func (u *Unit) Fail(ctx context.Context, table string, err error) {
+	u.end(table, u.Classify(ctx, err))
+}
+
+func (u *Unit) end(table string, o outcome.Outcome) {
+	if s := u.sinks[table]; s != nil {
+		s.mu.Lock()
+		if s.outcome == nil {
+			s.outcome = &o
+		}
+		s.mu.Unlock()
+	}
+	for _, t := range u.Collector.Tables {
+		if t.Parent == table {
+			u.end(t.Name, o)
+		}
+	}
+}
+
+// Refused records that a detail could not be read; the rows say which columns
+// lack it. It returns an error when the walk should not go on: the session
+// has ended, or AWS refuses every call for its rate.
+func (u *Unit) Refused(ctx context.Context, table string, err error) error {
+	o := u.Classify(ctx, err)
+	switch o.Kind {
+	case outcome.Throttled, outcome.CredentialsExpired, outcome.RegionDisabled:
+		return err
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	if s := u.sinks[table]; s != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.detail == nil {
+			s.detail = &o
+		}
+	}
+	return nil
+}
+
+// collect runs the walk and returns the journal entry of the unit.
+func (u *Unit) collect(ctx context.Context, tables map[string]bool) (spool.Unit, error) {
+	u.started = u.run.now()
+	u.sinks = map[string]*sink{}
+	for _, t := range u.Collector.Tables {
+		if !tables[t.Name] {
+			continue
+		}
+		plan := u.run.plans[t.Name]
+		u.sinks[t.Name] = &sink{
+			table: t, plan: plan, incomplete: map[string]bool{},
+			writer: u.run.spool.Writer(u.ID(), plan.Schema),
+			context: transform.Context{
+				Partition: u.Partition, AccountID: u.Account, Region: u.Region, Source: u.Source,
+				CollectedAccountID: u.Account, CollectedRegion: u.AskedRegion(),
+				RunID: u.run.ID, ExtractedAt: u.started,
+			},
+		}
+	}
+	err := u.session.usable()
+	if err == nil {
+		err = u.Collector.Walk(withUnit(ctx, u), u)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	return u.finish(ctx, err)
+}
+
+// finish closes the tables. An interrupted unit leaves no entry: it is repeated.
+func (u *Unit) finish(ctx context.Context, walkErr error) (spool.Unit, error) {
+	entry := spool.Unit{ID: u.ID(), CollectedRegion: u.AskedRegion(), Partition: u.Partition, StartedAt: u.started}
+	var failed *outcome.Outcome
+	if walkErr != nil {
+		if local, ok := asLocal(walkErr); ok {
+			return entry, errors.Join(local, u.abort())
+		}
+		if ctx.Err() != nil {
+			return entry, errors.Join(context.Cause(ctx), u.abort())
+		}
+		o := u.Classify(ctx, walkErr)
+		failed = &o
+	}
+	for _, t := range u.Collector.Tables {
+		s := u.sinks[t.Name]
+		if s == nil {
+			continue
+		}
+		result, err := s.close(failed)
+		if err != nil {
+			return entry, errors.Join(err, u.abort())
+		}
+		result.Covers = u.covers()
+		u.counts.into(&result, u.Collector)
+		entry.Tables = append(entry.Tables, result)
+	}
+	entry.EndedAt = u.run.now()
+	return entry, nil
+}
+
+func (u *Unit) abort() error {
+	var errs []error
+	for _, s := range u.sinks {
+		s.release()
+		errs = append(errs, s.writer.Abort())
+	}
+	return errors.Join(errs...)
+}
+
+// asLocal finds a fault of this machine in err.
+func asLocal(err error) (error, bool) {
+	var local *localError
+	return local, errors.As(err, &local)
+}
+
+func (s *sink) release() {
+	if s.builder != nil {
+		s.builder.Release()
+		s.builder = nil
+	}
+}
+
+func (s *sink) close(walkFailed *outcome.Outcome) (spool.TableResult, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	result := spool.TableResult{Table: s.table.Name, Schema: s.plan.Schema.ID()}
+	if s.outcome == nil {
+		s.outcome = walkFailed
+	}
+	if s.outcome != nil {
+		s.release()
+		result.Outcome = *s.outcome
+		if err := s.writer.Abort(); err != nil {
+			return result, &localError{fmt.Errorf("drop rows of %s: %w", s.table.Name, err)}
+		}
+		return result, nil
+	}
+	if s.builder != nil && s.builder.Len() > 0 {
+		if err := s.flush(); err != nil {
+			return result, err
+		}
+	}
+	s.release()
+	file, err := s.writer.Close()
+	if err != nil {
+		return result, &localError{fmt.Errorf("spool rows of %s: %w", s.table.Name, err)}
+	}
+	result.Keep(file)
+	result.Outcome = outcome.Outcome{Kind: outcome.OK}
+	if len(s.incomplete) > 0 {
+		o := outcome.Outcome{Code: "unreadable_value", Advice: "AWS sent values of an unknown form; report them, the columns stay empty until then."}
+		if s.detail != nil {
+			o = *s.detail
+		}
+		o.Kind, o.Columns = outcome.Partial, slices.Sorted(maps.Keys(s.incomplete))
+		result.Outcome = o
+	}
+	return result, nil
+}

@@ -1,0 +1,378 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"stocktake/internal/schema"
+	"stocktake/load/store"
+)
+
+// Publication is a run that is ready to be seen.
+type Publication struct {
+	// Manifest says everything about the run and its sources. Publish fills in
+	// the tables, the events and the time of the commit.
+	Manifest Manifest
+	// Head is what State returned when the run began: the commit fails when
+	// another run was committed since.
+	Head store.Head
+	// Tables are the files that the run wrote. Kept are those of the parent
+	// that stay as they are. A table that is in neither leaves the warehouse.
+	Tables []TableFile
+	Kept   []ManifestTable
+	Events []EventFile
+	Hooks  Hooks
+	Now    func() time.Time // nil: time.Now
+}
+
+// TableFile is a table's new file.
+type TableFile struct {
+	Schema *schema.Schema
+	File   File
+}
+
+// EventFile is a file of events of one day.
+type EventFile struct {
+	Schema *schema.Schema
+	Date   string // UTC
+	File   File
+}
+
+// Hooks are called once a run is committed; after a crash, again. Doing again
+// what is done must have no effect.
+type Hooks struct {
+	AfterCommit func(ctx context.Context, m *Manifest) error // what is derived from the tables
+	Cleanup     func(ctx context.Context, run string) error  // removes the run's spool and staging directory
+}
+
+// UnfinishedError is an error after the commit: the run is published, and
+// Recover finishes it.
+type UnfinishedError struct {
+	Run string
+	Err error
+}
+
+func (e *UnfinishedError) Error() string {
+	return fmt.Sprintf("run %s is committed, and the next command finishes it: %v", e.Run, e.Err)
+}
+
+func (e *UnfinishedError) Unwrap() error { return e.Err }
+
+// publishing is a publication on its way.
+type publishing struct {
+	store store.Store
+	hooks Hooks
+	m     *Manifest
+	*Publication
+}
+
+// step is a part of publishing.
+type step struct {
+	name string
+	run  func(*publishing, context.Context) error
+}
+
+// Before the commit every step can be undone, and no reader sees a difference.
+var preparations = []step{
+	{"note that the run is being published", (*publishing).note},
+	{"stage files", (*publishing).stage},
+	{"write manifest", (*publishing).writeManifest},
+}
+
+// After the commit every step can be repeated. Recover runs this list for a run
+// that was cut off.
+var completions = []step{
+	{"finish files", (*publishing).finish},
+	{"switch current", (*publishing).switchCurrent},
+	{"mark the superseded run of the day", (*publishing).markSuperseded},
+	{"run what follows a commit", (*publishing).afterCommit},
+	{"remove spool and staging directory", (*publishing).cleanUp},
+	{"forget that the run was being published", (*publishing).forget},
+}
+
+// Publish makes a run visible: all of it or nothing. The caller holds the lock.
+// After an *UnfinishedError the run is published.
+func Publish(ctx context.Context, s store.Store, p Publication) (*Manifest, error) {
+	// The hooks of what an earlier run left undone are those of this one.
+	if err := Recover(ctx, s, p.Hooks); err != nil {
+		return nil, err
+	}
+	m := p.Manifest
+	m.Parent = p.Head.Run
+	if m.Run == m.Parent {
+		return nil, fmt.Errorf("publish run %s: it is committed", m.Run)
+	}
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	w := &publishing{store: s, hooks: p.Hooks, m: &m, Publication: &p}
+	if err := w.checkDate(ctx); err != nil {
+		return nil, fmt.Errorf("publish run %s: %w", m.Run, err)
+	}
+	for _, st := range preparations {
+		if err := st.run(w, ctx); err != nil {
+			return nil, w.undo(ctx, fmt.Errorf("%s: %w", st.name, err))
+		}
+	}
+	if err := w.commit(ctx); err != nil {
+		return nil, err
+	}
+	return w.m, w.complete(ctx)
+}
+
+// checkDate refuses a run of a day before the last one's: it would rewrite
+// history that later days build on.
+func (w *publishing) checkDate(ctx context.Context) error {
+	if w.m.Parent == "" {
+		return nil
+	}
+	parent, err := ReadManifest(ctx, w.store, w.m.Parent)
+	if err != nil {
+		return err
+	}
+	if w.m.Date < parent.Date {
+		return fmt.Errorf("its snapshot date %s is before %s, the date of the last run", w.m.Date, parent.Date)
+	}
+	return nil
+}
+
+func (w *publishing) note(ctx context.Context) error {
+	return w.store.Put(ctx, pendingPrefix+w.m.Run, []byte(w.m.Parent+"\n"))
+}
+
+// concurrency of staging and finishing: a destination answers many at once.
+const concurrency = 8
+
+func (w *publishing) stage(ctx context.Context) error {
+	w.m.Tables, w.m.Events = nil, nil
+	for _, t := range w.Publication.Tables {
+		w.m.Tables = append(w.m.Tables, w.table(t.Schema, t.File, SnapshotPath(t.Schema, w.m.Date)))
+	}
+	for _, e := range w.Publication.Events {
+		w.m.Events = append(w.m.Events, w.table(e.Schema, e.File, EventPath(e.Schema, e.Date, w.m.Run)))
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(concurrency)
+	put := func(t *ManifestTable, f File) {
+		g.Go(func() error {
+			st, err := w.store.Stage(ctx, w.m.Run, t.Path, store.File{Path: f.Path, Size: f.Bytes, SHA256: f.SHA256})
+			t.Staged = &st
+			return err
+		})
+	}
+	for i := range w.m.Tables {
+		put(&w.m.Tables[i], w.Publication.Tables[i].File)
+	}
+	for i := range w.m.Events {
+		put(&w.m.Events[i], w.Publication.Events[i].File)
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, t := range w.Kept {
+		t.Staged = nil // its own run has finished it
+		w.m.Tables = append(w.m.Tables, t)
+	}
+	nameCurrent(w.m.Tables)
+	slices.SortFunc(w.m.Tables, func(a, b ManifestTable) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(w.m.Events, func(a, b ManifestTable) int { return strings.Compare(a.Path, b.Path) })
+	return nil
+}
+
+func (w *publishing) table(sch *schema.Schema, f File, path string) ManifestTable {
+	return ManifestTable{Table: sch.Table, Version: sch.Version, Minor: sch.Minor, SchemaHash: sch.Hash(), Path: path, Rows: f.Rows, Bytes: f.Bytes, SHA256: f.SHA256, WrittenBy: w.m.Run}
+}
+
+// nameCurrent gives the newest major version of a table its bare name.
+func nameCurrent(tables []ManifestTable) {
+	newest := map[string]int{}
+	for _, t := range tables {
+		newest[t.Table] = max(newest[t.Table], t.Version)
+	}
+	for i, t := range tables {
+		tables[i].Current = t.ID() + ".parquet"
+		if t.Version == newest[t.Table] {
+			tables[i].Current = t.Table + ".parquet"
+		}
+	}
+}
+
+func (w *publishing) writeManifest(ctx context.Context) error {
+	w.m.CommittedAt = w.Now().UTC()
+	text, err := w.m.Format()
+	if err != nil {
+		return err
+	}
+	return w.store.Put(ctx, manifestPath(w.m.Run), text)
+}
+
+// commit is the moment at which readers see the run.
+func (w *publishing) commit(ctx context.Context) error {
+	_, err := w.store.SwapHead(ctx, w.Head, w.m.Run)
+	if err == nil {
+		return nil
+	}
+	// An answer may have been lost.
+	ctx = context.WithoutCancel(ctx)
+	head, headErr := w.store.Head(ctx)
+	switch {
+	case headErr != nil:
+		// What was staged stays until someone can tell.
+		return fmt.Errorf("commit: %w", errors.Join(err, headErr))
+	case head.Run == w.m.Run:
+		return nil
+	}
+	return w.undo(ctx, fmt.Errorf("commit: %w", err))
+}
+
+// undo removes what preparations have left, also when the run was interrupted.
+func (w *publishing) undo(ctx context.Context, cause error) error {
+	return fmt.Errorf("publish run %s: %w", w.m.Run, errors.Join(cause, discard(context.WithoutCancel(ctx), w.store, w.m.Run)))
+}
+
+func discard(ctx context.Context, s store.Store, run string) error {
+	if err := s.Discard(ctx, run); err != nil {
+		return err
+	}
+	if err := s.Delete(ctx, manifestPath(run)); err != nil {
+		return err
+	}
+	return s.Delete(ctx, pendingPrefix+run)
+}
+
+// complete runs the completions. It stops when another run was committed: who
+// did that has completed this one.
+func (w *publishing) complete(ctx context.Context) error {
+	for _, st := range completions {
+		head, err := w.store.Head(ctx)
+		if err == nil && head.Run != w.m.Run {
+			err = fmt.Errorf("%w: run %s", store.ErrConflict, head.Run)
+		}
+		if err == nil {
+			err = st.run(w, ctx)
+		}
+		if err != nil {
+			return &UnfinishedError{w.m.Run, fmt.Errorf("%s: %w", st.name, err)}
+		}
+	}
+	return nil
+}
+
+func (w *publishing) finish(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(concurrency)
+	for _, t := range slices.Concat(w.m.Tables, w.m.Events) {
+		if t.Staged != nil {
+			g.Go(func() error { return w.store.Finish(ctx, *t.Staged) })
+		}
+	}
+	return g.Wait()
+}
+
+func (w *publishing) switchCurrent(ctx context.Context) error {
+	var links []store.Link
+	for _, t := range w.m.Tables {
+		links = append(links, store.Link{As: t.Current, Name: t.Path})
+	}
+	return w.store.SwitchCurrent(ctx, w.m.Run, links)
+}
+
+// markSuperseded notes in the manifest of an earlier run of the day that files
+// of it were replaced.
+func (w *publishing) markSuperseded(ctx context.Context) error {
+	if w.m.Parent == "" {
+		return nil
+	}
+	parent, err := ReadManifest(ctx, w.store, w.m.Parent)
+	if err != nil {
+		return err
+	}
+	if parent.Date != w.m.Date || parent.SupersededBy == w.m.Run {
+		return nil
+	}
+	parent.SupersededBy = w.m.Run
+	text, err := parent.Format()
+	if err != nil {
+		return err
+	}
+	return w.store.Put(ctx, manifestPath(parent.Run), text)
+}
+
+func (w *publishing) afterCommit(ctx context.Context) error {
+	if w.hooks.AfterCommit == nil {
+		return nil
+	}
+	return w.hooks.AfterCommit(ctx, w.m)
+}
+
+func (w *publishing) cleanUp(ctx context.Context) error {
+	if err := w.store.Discard(ctx, w.m.Run); err != nil { // empty directories, at most
+		return err
+	}
+	if w.hooks.Cleanup == nil {
+		return nil
+	}
+	return w.hooks.Cleanup(ctx, w.m.Run)
+}
+
+func (w *publishing) forget(ctx context.Context) error {
+	return w.store.Delete(ctx, pendingPrefix+w.m.Run)
+}
+
+// Recover finishes what a run that was cut off has left: a committed run is
+// completed, what another one staged is discarded. Every command that may write
+// calls it first; when nothing is left it has no effect. The caller holds the
+// lock.
+func Recover(ctx context.Context, s store.Store, hooks Hooks) error {
+	pending, err := s.List(ctx, pendingPrefix)
+	if err != nil {
+		return fmt.Errorf("recover: %w", err)
+	}
+	if len(pending) == 0 {
+		return nil
+	}
+	head, err := s.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("recover: %w", err)
+	}
+	for _, p := range pending {
+		run := strings.TrimPrefix(p.Name, pendingPrefix)
+		if run != head.Run {
+			if err := discard(ctx, s, run); err != nil {
+				return fmt.Errorf("discard what run %s left: %w", run, err)
+			}
+			continue
+		}
+		m, err := ReadManifest(ctx, s, run)
+		if err != nil {
+			return fmt.Errorf("recover run %s: %w", run, err)
+		}
+		if err := (&publishing{store: s, hooks: hooks, m: m}).complete(ctx); err != nil {
+			return fmt.Errorf("recover: %w", err)
+		}
+	}
+	return nil
+}
+
+// ReadManifest reads the manifest of a run; the error is fs.ErrNotExist when
+// there was no such run.
+func ReadManifest(ctx context.Context, s store.Store, run string) (*Manifest, error) {
+	text, err := s.Get(ctx, manifestPath(run))
+	if err != nil {
+		return nil, err
+	}
+	m, err := ParseManifest(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", manifestPath(run), err)
+	}
+	if m.Run != run {
+		return nil, fmt.Errorf("%s: run %s: expected %s", manifestPath(run), m.Run, run)
+	}
+	return m, nil
+}

@@ -1,0 +1,230 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"stocktake/load/store"
+)
+
+// State is a warehouse as its last commit left it.
+type State struct {
+	Head     store.Head
+	Manifest *Manifest // nil before the first commit
+	Tables   []StateTable
+	Events   []StateEvents
+}
+
+// StateTable is a table's file, and where it can be read now.
+type StateTable struct {
+	ManifestTable
+	store.Location
+}
+
+// StateEvents are the files of an event table.
+type StateEvents struct {
+	Table   string
+	Version int
+	Paths   []string // as the store locates them
+}
+
+// Find returns a table's file, by the ID of its schema.
+func (s *State) Find(id string) (StateTable, bool) {
+	i := slices.IndexFunc(s.Tables, func(t StateTable) bool { return t.ID() == id })
+	if i < 0 {
+		return StateTable{}, false
+	}
+	return s.Tables[i], true
+}
+
+// attempts of ReadState, each of which another run's commit may get in the way
+// of.
+const attempts = 5
+
+// ReadState returns the last commit and the place of each of its files: all are
+// of this commit, also while it is being completed. events are the tables whose
+// files are looked for.
+func ReadState(ctx context.Context, s store.Store, events ...EventTable) (*State, error) {
+	var err error
+	for range attempts {
+		var st *State
+		if st, err = readState(ctx, s, events); err == nil {
+			return st, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		// Files of a commit go away only when later ones take their place.
+	}
+	return nil, err
+}
+
+// EventTable names an event table.
+type EventTable struct {
+	Table   string
+	Version int
+}
+
+func readState(ctx context.Context, s store.Store, events []EventTable) (*State, error) {
+	head, err := s.Head(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the state of the warehouse: %w", err)
+	}
+	if head.Run == "" {
+		return &State{}, nil
+	}
+	m, err := ReadManifest(ctx, s, head.Run)
+	if err != nil {
+		return nil, fmt.Errorf("read the state of the warehouse: %w", err)
+	}
+	st := &State{Head: head, Manifest: m}
+	for _, t := range m.Tables {
+		at, err := s.Locate(ctx, m.Run, t.Object())
+		if err != nil {
+			return nil, fmt.Errorf("read the state of the warehouse: table %s: %w", t.ID(), err)
+		}
+		st.Tables = append(st.Tables, StateTable{t, at})
+	}
+	for _, e := range events {
+		files, err := eventFiles(ctx, s, m, e)
+		if err != nil {
+			return nil, fmt.Errorf("read the state of the warehouse: table %s: %w", e.Table, err)
+		}
+		st.Events = append(st.Events, StateEvents{e.Table, e.Version, files})
+	}
+	return st, nil
+}
+
+// eventFiles returns the finished files of an event table, and those that the
+// last commit has not finished yet.
+func eventFiles(ctx context.Context, s store.Store, m *Manifest, e EventTable) ([]string, error) {
+	finished, err := s.List(ctx, eventPrefix(e.Table, e.Version))
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	seen := map[string]bool{}
+	locate := func(o store.Object) error {
+		at, err := s.Locate(ctx, m.Run, o)
+		if err == nil && !seen[o.Name] {
+			seen[o.Name] = true
+			paths = append(paths, at.Path)
+		}
+		return err
+	}
+	for _, t := range m.Events {
+		if strings.HasPrefix(t.Path, eventPrefix(e.Table, e.Version)) {
+			if err := locate(t.Object()); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, f := range finished {
+		if err := locate(store.Object{Name: f.Name, Size: f.Size}); err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(paths)
+	return paths, nil
+}
+
+// FileStatus is what VerifyRun found of a file.
+type FileStatus string
+
+const (
+	FileOK         FileStatus = "ok"
+	FileSuperseded FileStatus = "superseded" // a later run of the day has replaced it
+	FileMissing    FileStatus = "missing"
+	FileDamaged    FileStatus = "damaged"
+)
+
+// FileReport is a file of a run's manifest, as it is now.
+type FileReport struct {
+	Path    string
+	Table   string
+	Rows    int64
+	Status  FileStatus
+	Problem string // what is wrong, "" where nothing is
+}
+
+// RunReport is what VerifyRun found.
+type RunReport struct {
+	Run          string
+	Date         string
+	SupersededBy string
+	Files        []FileReport
+}
+
+// Bad returns how many files are missing or damaged.
+func (r RunReport) Bad() int {
+	n := 0
+	for _, f := range r.Files {
+		if f.Status == FileMissing || f.Status == FileDamaged {
+			n++
+		}
+	}
+	return n
+}
+
+// VerifyRun reads every file of a run's manifest again: its bytes and checksum,
+// every page and count, and the schema that it names.
+func VerifyRun(ctx context.Context, s store.Store, run string) (RunReport, error) {
+	m, err := ReadManifest(ctx, s, run)
+	if err != nil {
+		return RunReport{}, fmt.Errorf("verify run %s: %w", run, err)
+	}
+	report := RunReport{Run: m.Run, Date: m.Date, SupersededBy: m.SupersededBy}
+	for _, t := range slices.Concat(m.Tables, m.Events) {
+		if err := ctx.Err(); err != nil {
+			return RunReport{}, fmt.Errorf("verify run %s: %w", run, err)
+		}
+		f := FileReport{Path: t.Path, Table: t.ID(), Rows: t.Rows, Status: FileOK}
+		if err := verifyObject(ctx, s, m, t); err != nil {
+			f.Status, f.Problem = FileDamaged, err.Error()
+			if errors.Is(err, fs.ErrNotExist) {
+				f.Status = FileMissing
+			}
+			if superseded(ctx, s, m, t) {
+				f.Status, f.Problem = FileSuperseded, ""
+			}
+		}
+		report.Files = append(report.Files, f)
+	}
+	return report, nil
+}
+
+func verifyObject(ctx context.Context, s store.Store, m *Manifest, t ManifestTable) (err error) {
+	o := t.Object()
+	o.Current = "" // what stands under the name counts
+	r, err := s.Open(ctx, m.Run, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	_, err = verifyFile(r, r.Size(), t.contents())
+	return err
+}
+
+// superseded reports whether the file under the name is, whole, that of a later
+// run of the same day.
+func superseded(ctx context.Context, s store.Store, m *Manifest, t ManifestTable) bool {
+	seen := map[string]bool{m.Run: true}
+	for next := m.SupersededBy; next != "" && !seen[next]; {
+		seen[next] = true
+		later, err := ReadManifest(ctx, s, next)
+		if err != nil {
+			return false
+		}
+		for _, u := range later.Tables {
+			if u.Path == t.Path && u.SHA256 != t.SHA256 && verifyObject(ctx, s, later, u) == nil {
+				return true
+			}
+		}
+		next = later.SupersededBy
+	}
+	return false
+}

@@ -1,0 +1,195 @@
+// Package store is where a warehouse lives: files that are staged and become
+// visible later, small objects, one pointer to the last commit, and one lock.
+// It knows nothing of what the files hold. Package local keeps them on a disk.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"time"
+)
+
+// Store is a destination. Every implementation passes the suite in storetest.
+//
+// Names are relative, with forward slashes. A method that returns nil has made
+// its effect durable: neither a killed process nor a power cut takes it back.
+// A method that returns an error may have had its effect or not, and may be
+// called again. All methods may be called at the same time, also by several
+// processes; of those that change something, only one process at a time holds
+// the lock, and SwapHead is safe even without it.
+type Store interface {
+	// Stage makes the content of a local file durable at the destination, so
+	// that Finish can make it visible under a name without needing the file
+	// again. Before Finish neither List nor a reader of the name sees anything
+	// new; a file that has the name already stays as it is. Staging a name
+	// again in the same run replaces what was staged. Stage fails when the
+	// content is not what from says.
+	Stage(ctx context.Context, run, name string, from File) (Staged, error)
+
+	// Finish makes what was staged visible under its name, at once and as a
+	// whole, in place of what had the name. Finishing again has no effect.
+	Finish(ctx context.Context, s Staged) error
+
+	// Discard drops all that a run has staged and not finished; it need not
+	// know what that is. Nothing staged is no error.
+	Discard(ctx context.Context, run string) error
+
+	// Locate says where a reader finds a file of the manifest of a run: under
+	// its name, where it is staged, or in the generation that SwitchCurrent
+	// made for the run, which later runs leave alone for a while. The error is
+	// fs.ErrNotExist when no file of that size is in any of these places.
+	Locate(ctx context.Context, run string, o Object) (Location, error)
+
+	// Open opens a file for reading where Locate finds it.
+	Open(ctx context.Context, run string, o Object) (Reader, error)
+
+	// Put writes a small object, at once and as a whole.
+	Put(ctx context.Context, name string, data []byte) error
+
+	// Get reads a small object. The error is fs.ErrNotExist when there is none.
+	Get(ctx context.Context, name string) ([]byte, error)
+
+	// List returns what stands under a prefix that ends in a slash, in order of
+	// the names.
+	List(ctx context.Context, prefix string) ([]Info, error)
+
+	// Delete removes an object or a file. Nothing to remove is no error.
+	Delete(ctx context.Context, name string) error
+
+	// Head returns the pointer to the last commit; its Run is "" before the
+	// first one.
+	Head(ctx context.Context) (Head, error)
+
+	// SwapHead moves the pointer to a run, if it still is what Head returned,
+	// and returns the new one. Of several callers with the same old pointer one
+	// succeeds; the others get ErrConflict. After any other error Head tells
+	// whether the swap took place.
+	SwapHead(ctx context.Context, old Head, run string) (Head, error)
+
+	// SwitchCurrent makes current/ show the given finished files: readers of a
+	// path in it see the content of before or of after, whole. Where the
+	// destination can, all files switch in one step. Switching to the run that
+	// current/ shows has no effect.
+	SwitchCurrent(ctx context.Context, run string, links []Link) error
+
+	// Lock takes the one lock of the warehouse. When another holds it the error
+	// is a *LockedError. A process that ends gives the lock back, at the latest
+	// after a lease. release may be called more than once.
+	Lock(ctx context.Context, h Holder) (release func() error, err error)
+}
+
+// File is a local file to stage.
+type File struct {
+	Path   string
+	Size   int64
+	SHA256 string // hexadecimal
+}
+
+// Staged is what the destination needs to finish a file. It is plain data that
+// is kept in a manifest; to all but the store that made it it says nothing.
+type Staged struct {
+	Run    string `json:"run"`
+	Name   string `json:"name"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+	Token  string `json:"token,omitempty"` // temporary name or upload ID
+	Parts  []Part `json:"parts,omitempty"`
+}
+
+// Part is a part of an upload.
+type Part struct {
+	Number int32  `json:"number"`
+	ETag   string `json:"etag"`
+	Size   int64  `json:"size"`
+}
+
+// Object names a file of a manifest.
+type Object struct {
+	Name    string
+	Current string // its name in current/; "" when it is not shown there
+	Size    int64
+	SHA256  string
+	Staged  *Staged // nil: it was finished by an earlier run
+}
+
+// Location is where a file can be read.
+type Location struct {
+	Path     string // a path or a URL
+	Finished bool   // it stands under its name, or in a generation
+}
+
+// Reader reads a file at any position.
+type Reader interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// Info is an entry of a list.
+type Info struct {
+	Name string
+	Size int64
+}
+
+// Head is the pointer to the last commit.
+type Head struct {
+	Run string
+	Tag string // version of the pointer, where the destination has one
+}
+
+// Link is a finished file and its name in current/.
+type Link struct {
+	As   string
+	Name string
+}
+
+// Holder says who takes a lock.
+type Holder struct {
+	Host    string    `json:"host"`
+	PID     int       `json:"pid"`
+	Program string    `json:"program"`
+	Run     string    `json:"run,omitempty"`
+	Since   time.Time `json:"since"`
+}
+
+func (h Holder) String() string {
+	if h.Host == "" {
+		return "another process"
+	}
+	s := fmt.Sprintf("process %d on %s", h.PID, h.Host)
+	if h.Run != "" {
+		s += " (run " + h.Run + ")"
+	}
+	return s
+}
+
+// LockedError says who holds the lock.
+type LockedError struct {
+	Holder Holder
+	Since  time.Time
+}
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("the warehouse is locked by %s since %s", e.Holder, e.Since.UTC().Format(time.RFC3339))
+}
+
+// ErrConflict is the error of a swap that another one has preceded.
+var ErrConflict = errors.New("another run was committed in the meantime")
+
+// CheckName reports names that would lead out of the destination, or into what
+// a store keeps for itself.
+func CheckName(name string) error {
+	if name == "" || path.Clean(name) != name || path.IsAbs(name) || strings.ContainsAny(name, "\\\x00") {
+		return fmt.Errorf("name %q: expected a clean relative path", name)
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if strings.HasPrefix(part, ".") {
+			return fmt.Errorf("name %q: expected no part that begins with a dot", name)
+		}
+	}
+	return nil
+}

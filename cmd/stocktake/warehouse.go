@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"stocktake/internal/pipeline"
+	"stocktake/internal/query"
+	"stocktake/load"
+	"stocktake/load/store/local"
+)
+
+// historyTables are the event tables that have views.
+var historyTables = []load.EventTable{{Table: load.CoverageTable, Version: 1}}
+
+// state reads the last commit of the configured warehouse.
+func (a *app) state(ctx context.Context) (*load.State, *local.Store, error) {
+	file, err := a.config()
+	if err != nil {
+		return nil, nil, err
+	}
+	empty := fmt.Errorf("the warehouse %s is empty: `stocktake run` fills it", file.Warehouse)
+	if _, err := os.Stat(file.Warehouse); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, empty
+	}
+	s, err := local.Open(file.Warehouse)
+	if err != nil {
+		return nil, nil, err
+	}
+	state, err := load.ReadState(ctx, s, historyTables...)
+	if err == nil && state.Manifest == nil {
+		err = empty
+	}
+	return state, s, err
+}
+
+// queryTables are the views of a state.
+func queryTables(state *load.State) []query.Table {
+	var tables []query.Table
+	for _, t := range state.Tables {
+		tables = append(tables, query.Table{Name: t.Table, Version: t.Version, Newest: t.Current == t.Table+".parquet", Files: []string{t.Location.Path}})
+	}
+	return tables
+}
+
+// historyViews are the views of event tables that share a name with a state.
+func historyViews(state *load.State) []query.View {
+	var views []query.View
+	for _, e := range state.Events {
+		if len(e.Paths) > 0 {
+			views = append(views, query.View{Name: e.Table + "_history", SQL: query.ReadParquet(e.Paths)})
+		}
+	}
+	return views
+}
+
+// refreshViews makes stocktake.duckdb anew where the views have changed. Its
+// views read current/ and the events, so that they hold for later runs too.
+func refreshViews(s *local.Store) func(context.Context) error {
+	return func(ctx context.Context) error { return writeViews(ctx, s, false) }
+}
+
+func writeViews(ctx context.Context, s *local.Store, always bool) error {
+	root := s.Root()
+	state, err := load.ReadState(ctx, s)
+	if err != nil {
+		return err
+	}
+	tables := queryTables(state)
+	for i, t := range state.Tables {
+		tables[i].Files = []string{filepath.Join(root, "current", t.Current)}
+	}
+	var history []query.View
+	for _, e := range historyTables {
+		glob := filepath.Join(root, "events", e.Table, fmt.Sprintf("v%d", e.Version), "*", "*.parquet")
+		history = append(history, query.View{Name: e.Table + "_history", SQL: query.ReadParquet([]string{glob})})
+	}
+	stamp := filepath.Join(root, ".views")
+	want := query.ViewsFingerprint(tables, history)
+	have, err := os.ReadFile(stamp)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read the stamp of the views: %w", err)
+	}
+	database := filepath.Join(root, "stocktake.duckdb")
+	if _, err := os.Stat(database); err == nil && string(have) == want && !always {
+		return nil
+	}
+	if err := query.WriteViews(ctx, database, tables, history); err != nil {
+		return err
+	}
+	return os.WriteFile(stamp, []byte(want), 0o644)
+}
+
+func (a *app) viewsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "views",
+		Short: "Make stocktake.duckdb anew, as after moving a warehouse",
+		Long: `Make the database stocktake.duckdb of the warehouse anew. Its views name the
+files by absolute paths, so a warehouse that was moved needs this once.`,
+		Example: "  stocktake views\n  duckdb warehouse/stocktake.duckdb \"SELECT * FROM coverage_gaps\"",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, s, err := a.state(c.Context())
+			if err != nil {
+				return err
+			}
+			release, err := pipeline.Lock(c.Context(), s, version)
+			if err != nil {
+				return lockedExit(err)
+			}
+			err = writeViews(c.Context(), s, true)
+			if err := errors.Join(err, release()); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(a.out, filepath.Join(s.Root(), "stocktake.duckdb"))
+			return err
+		},
+	}
+}
+
+func (a *app) runsCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "runs [ID]",
+		Short: "List the runs, or show one with its files",
+		Example: `  stocktake runs
+  stocktake runs 20261122T013000Z-5f2a1c --json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			state, s, err := a.state(c.Context())
+			if err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				return a.showRun(c.Context(), s, args[0], asJSON)
+			}
+			db, err := query.Open(c.Context(), query.Options{Root: s.Root(), Tables: queryTables(state)})
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			result, err := db.Query(c.Context(), `
+				SELECT run_id, snapshot_date, started_at, (epoch(ended_at) - epoch(started_at))::DECIMAL(18, 1) AS seconds,
+				       outcome, units, incomplete_units, rows, carried_rows, calls, throttles
+				FROM stocktake_runs ORDER BY run_id DESC`, nil)
+			if err != nil {
+				return err
+			}
+			format := "table"
+			if asJSON {
+				format = "json"
+			}
+			width, _ := isTerminal(a.out)
+			_, err = result.Write(a.out, query.Format{Name: format, Width: width})
+			return err
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	return c
+}
+
+func (a *app) showRun(ctx context.Context, s *local.Store, id string, asJSON bool) error {
+	m, err := load.ReadManifest(ctx, s, id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usage(fmt.Errorf("no run %q: `stocktake runs` lists them", id))
+	}
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(a.out, m)
+	}
+	fmt.Fprintf(a.out, "run %s of %s, committed %s, exit code %d, stocktake %s\n", m.Run, m.Date, m.CommittedAt.Format(time.RFC3339), m.ExitCode, m.Program)
+	if m.SupersededBy != "" {
+		fmt.Fprintf(a.out, "superseded by run %s of the same day\n", m.SupersededBy)
+	}
+	for _, source := range m.Sources {
+		fmt.Fprintf(a.out, "source %s: %s\n", source.Name, counted(len(source.Accounts), "account"))
+	}
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\nTABLE\tSCHEMA\tROWS\tBYTES\tWRITTEN BY\tFILE")
+	for _, t := range append(m.Tables, m.Events...) {
+		fmt.Fprintf(w, "%s\t%d.%d\t%d\t%d\t%s\t%s\n", t.Table, t.Version, t.Minor, t.Rows, t.Bytes, t.WrittenBy, t.Path)
+	}
+	return w.Flush()
+}
+
+func (a *app) verifyCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "verify [RUN]",
+		Short: "Read every file of a run again and compare it with the manifest",
+		Long: `Read every file of a run's manifest again, by another Parquet implementation
+than the one that wrote it, and compare rows, schema and checksum. The default
+is the last run. The exit code is 1 when a file is missing or damaged.`,
+		Example: "  stocktake verify\n  stocktake verify 20261122T013000Z-5f2a1c --json",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			state, s, err := a.state(c.Context())
+			if err != nil {
+				return err
+			}
+			id := state.Head.Run
+			if len(args) == 1 {
+				id = args[0]
+			}
+			report, err := load.VerifyRun(c.Context(), s, id)
+			if errors.Is(err, fs.ErrNotExist) {
+				return usage(fmt.Errorf("no run %q: `stocktake runs` lists them", id))
+			}
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = printJSON(a.out, report)
+			} else {
+				err = a.printVerified(report)
+			}
+			if bad := report.Bad(); err == nil && bad > 0 {
+				return fmt.Errorf("%s of run %s missing or damaged", counted(bad, "file"), id)
+			}
+			return err
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	return c
+}
+
+func (a *app) printVerified(r load.RunReport) error {
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "FILE\tROWS\tSTATUS\tPROBLEM")
+	for _, f := range r.Files {
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", f.Path, f.Rows, f.Status, orDash(strings.ReplaceAll(f.Problem, "\n", "; ")))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(a.out, "run %s: %s, %d missing or damaged\n", r.Run, counted(len(r.Files), "file"), r.Bad())
+	return err
+}

@@ -1,0 +1,395 @@
+// Package pipeline is a run from beginning to end: an ordered list of steps
+// over the packages that do the work. It knows their order and what one hands
+// to the next; it knows no flags, prints nothing, and has no DuckDB.
+package pipeline
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"stocktake/extract"
+	"stocktake/internal/config"
+	"stocktake/internal/spool"
+	"stocktake/load"
+	"stocktake/load/store"
+	"stocktake/schemas"
+)
+
+// Options are what a run is made of.
+type Options struct {
+	Config     *config.File
+	Store      store.Store
+	Collectors []*extract.Collector
+	Streams    map[string][]string
+	Base       extract.Base
+	Sources    []string        // narrows the run; empty is all
+	Tables     map[string]bool // narrows the run; nil is all
+	Resume     bool
+	Observer   Observer
+	Now        func() time.Time // nil is the machine's clock
+	Program    string           // version of the program
+
+	// Views is called after a commit, to refresh what is made from the tables.
+	// Doing it again has no effect.
+	Views func(context.Context) error
+}
+
+// Observer is told how a run gets on.
+type Observer interface {
+	extract.Observer
+	Step(name string)
+}
+
+// Result is what a run came to.
+type Result struct {
+	RunID, Date string
+	Exit        int // 0, or 3 when some unit is not complete
+	Coverage    []load.CoverageRow
+	Calls       int64
+	Throttles   int64
+	Duration    time.Duration
+	Notes       []string // what the user should know, such as a spool that was dropped
+}
+
+// Interrupted is the error of a run that was stopped and can go on with Resume.
+type Interrupted struct {
+	RunID string
+	err   error
+}
+
+func (e *Interrupted) Error() string {
+	return fmt.Sprintf("run %s was stopped; `stocktake run --resume` goes on where it was", e.RunID)
+}
+
+func (e *Interrupted) Unwrap() error { return e.err }
+
+// run is the state that steps hand on.
+type run struct {
+	o       Options
+	id      string
+	date    string // UTC, of the snapshot
+	parent  string
+	started time.Time
+	staging string
+	exit    int
+	notes   []string
+
+	extract  *extract.Run
+	state    *load.State
+	last     map[string]load.StateTable // files of the last commit, by table
+	previous extract.Previous
+	plan     *extract.Plan
+	spool    *spool.Spool
+	book     *book
+
+	loaded    map[string]loaded
+	unchanged []string
+	rows      []load.CoverageRow
+	release   func() error
+}
+
+// Run collects and publishes. An error means that nothing was published.
+func Run(ctx context.Context, o Options) (result *Result, err error) {
+	p := &run{o: o, loaded: map[string]loaded{}}
+	p.started = p.now()
+	defer func() { err = errors.Join(err, p.close()) }()
+	for _, step := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"", p.lock},                             // one run at a time; an earlier one that was cut off is finished or dropped
+		{"", p.readLast},                         // what the last commit left
+		{"", p.open},                             // a spool, new or resumed
+		{"finding accounts and regions", p.find}, // the units
+		{"collecting", p.collect},                // pages of the SDK, through transform, into the spool
+		{"writing tables", p.write},              // one verified Parquet file each
+		{"publishing", p.publish},                // the commit, then what makes it visible
+	} {
+		if step.name != "" {
+			o.Observer.Step(step.name)
+		}
+		if err := step.do(ctx); err != nil {
+			if ctx.Err() != nil && p.spool != nil {
+				return nil, &Interrupted{p.id, err}
+			}
+			return nil, err
+		}
+	}
+	return &Result{
+		RunID: p.id, Date: p.date, Exit: p.exit, Coverage: p.rows, Notes: p.notes,
+		Calls: p.extract.Gate().Calls.Load(), Throttles: p.extract.Gate().Throttles.Load(), Duration: p.now().Sub(p.started),
+	}, nil
+}
+
+func (p *run) now() time.Time {
+	if p.o.Now != nil {
+		return p.o.Now()
+	}
+	return time.Now()
+}
+
+// newID makes a run's ID: its UTC start, so that IDs sort by time, and a few
+// random digits.
+func newID(start time.Time) string {
+	var b [3]byte
+	rand.Read(b[:])
+	return start.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(b[:])
+}
+
+func (p *run) close() error {
+	var errs []error
+	if p.spool != nil {
+		errs = append(errs, p.spool.Close())
+	}
+	if p.release != nil {
+		errs = append(errs, p.release())
+	}
+	return errors.Join(errs...)
+}
+
+// hooks are what follows a commit, that of an earlier run too.
+func (o Options) hooks() load.Hooks {
+	return load.Hooks{
+		AfterCommit: func(ctx context.Context, _ *load.Manifest) error {
+			if o.Views == nil {
+				return nil
+			}
+			return o.Views(ctx)
+		},
+		Cleanup: func(_ context.Context, run string) error {
+			return spool.Remove(filepath.Join(o.Config.Spool, run))
+		},
+	}
+}
+
+func (p *run) lock(ctx context.Context) (err error) {
+	p.release, err = Lock(ctx, p.o.Store, p.o.Program)
+	if err != nil {
+		return err
+	}
+	return load.Recover(ctx, p.o.Store, p.o.hooks())
+}
+
+// Lock takes the warehouse for this process.
+func Lock(ctx context.Context, s store.Store, program string) (release func() error, err error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("find the name of this machine: %w", err)
+	}
+	return s.Lock(ctx, store.Holder{Host: host, PID: os.Getpid(), Program: "stocktake " + program, Since: time.Now()})
+}
+
+func (p *run) readLast(ctx context.Context) (err error) {
+	p.state, p.previous, err = readLast(ctx, p.o.Store)
+	if err != nil {
+		return err
+	}
+	p.parent = p.state.Head.Run
+	p.last = map[string]load.StateTable{}
+	for _, t := range p.state.Tables {
+		p.last[t.Table] = t
+	}
+	return nil
+}
+
+func readLast(ctx context.Context, s store.Store) (*load.State, extract.Previous, error) {
+	state, err := load.ReadState(ctx, s)
+	if err != nil {
+		return nil, extract.Previous{}, err
+	}
+	var previous extract.Previous
+	for _, t := range state.Tables {
+		if t.Table == load.CoverageTable {
+			previous, err = readCoverage(t.Location.Path)
+		}
+	}
+	return state, previous, err
+}
+
+// Plan does the first steps of a run, up to the units, and returns the rows of
+// each table that the last run had. It writes nothing.
+func Plan(ctx context.Context, o Options) (*extract.Plan, map[string]int64, error) {
+	_, previous, err := readLast(ctx, o.Store)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := &run{o: o, previous: previous, started: time.Now()}
+	p.id = newID(p.started)
+	if err := p.begin(); err != nil {
+		return nil, nil, err
+	}
+	err = p.find(ctx)
+	return p.plan, previous.Rows(), err
+}
+
+// maxSpoolAge is how old a spool may be to go on with: its rows are of the day
+// that the snapshot is named after.
+const maxSpoolAge = 24 * time.Hour
+
+// open resumes the spool of a run that was stopped, or begins a new run and
+// drops such spools.
+func (p *run) open(context.Context) error {
+	dirs, err := spool.Find(p.o.Config.Spool)
+	if err != nil {
+		return fmt.Errorf("look for spools: %w", err)
+	}
+	if p.o.Resume {
+		return p.resume(dirs)
+	}
+	for _, dir := range dirs {
+		if err := spool.Remove(dir); err != nil {
+			return fmt.Errorf("drop the spool of an earlier run: %w", err)
+		}
+		p.notes = append(p.notes, fmt.Sprintf("dropped what run %s had collected before it was stopped (--resume would have gone on with it)", filepath.Base(dir)))
+	}
+	p.id, p.date = newID(p.started), p.started.UTC().Format(time.DateOnly)
+	p.spool, err = spool.Create(filepath.Join(p.o.Config.Spool, p.id), spool.Meta{
+		RunID: p.id, Date: p.date, ConfigHash: p.o.Config.Hash(), Parent: p.parent, Program: p.o.Program, StartedAt: p.started,
+	})
+	if err != nil {
+		return fmt.Errorf("create spool: %w", err)
+	}
+	return p.begin()
+}
+
+func (p *run) resume(dirs []string) error {
+	if len(dirs) == 0 {
+		return fmt.Errorf("resume: there is no stopped run in %s; run without --resume", p.o.Config.Spool)
+	}
+	dir := dirs[len(dirs)-1]
+	s, lost, err := spool.Open(dir)
+	if err != nil {
+		return fmt.Errorf("resume: %w", err)
+	}
+	p.spool = s
+	meta := s.Meta()
+	for _, check := range []struct {
+		wrong bool
+		why   string
+	}{
+		{meta.ConfigHash != p.o.Config.Hash(), "the configuration has changed since"},
+		{meta.Parent != p.parent, "another run was published since"},
+		{p.started.Sub(meta.StartedAt) > maxSpoolAge, "it is older than a day"},
+		{meta.Program != p.o.Program, fmt.Sprintf("it is of stocktake %s and this is %s", meta.Program, p.o.Program)},
+	} {
+		if check.wrong {
+			return fmt.Errorf("resume: run %s cannot go on: %s; run without --resume", meta.RunID, check.why)
+		}
+	}
+	p.id, p.date = meta.RunID, meta.Date
+	if len(lost) > 0 {
+		p.notes = append(p.notes, fmt.Sprintf("%d units are collected again: their files were damaged", len(lost)))
+	}
+	return p.begin()
+}
+
+func (p *run) begin() error {
+	p.extract = &extract.Run{
+		ID: p.id, Config: p.o.Config, Collectors: p.o.Collectors, Streams: p.o.Streams,
+		OnlySources: p.o.Sources, OnlyTables: p.o.Tables, Base: p.o.Base, Observer: p.o.Observer, Now: p.o.Now,
+	}
+	return p.extract.Prepare()
+}
+
+func (p *run) find(ctx context.Context) (err error) {
+	p.plan, err = p.extract.Plan(ctx, p.previous)
+	return err
+}
+
+func (p *run) collect(ctx context.Context) (err error) {
+	if err := p.extract.Extract(ctx, p.plan, p.spool); err != nil {
+		return err
+	}
+	p.book, err = newBook(p.extract, p.plan, p.spool, p.previous)
+	return err
+}
+
+func (p *run) write(ctx context.Context) error {
+	p.staging = filepath.Join(p.spool.Dir(), "tables")
+	if err := p.writeTables(ctx); err != nil {
+		return err
+	}
+	p.rows = p.coverage()
+	p.exit = exitOf(p.rows, p.o.Config.AcceptBlocked)
+	return nil
+}
+
+// publish writes the tables that stocktake keeps about itself, and makes the
+// run visible.
+func (p *run) publish(ctx context.Context) error {
+	about := load.AboutInput{Spool: p.spool, Staging: p.staging, RunID: p.id, Version: p.o.Program}
+	units, err := p.unitRows()
+	if err != nil {
+		return err
+	}
+	publication := load.Publication{
+		Head: p.state.Head, Hooks: p.o.hooks(), Now: p.now,
+		Manifest: load.Manifest{
+			Run: p.id, Date: p.date, StartedAt: p.started.UTC(), Program: p.o.Program, ConfigHash: p.o.Config.Hash(), ExitCode: p.exit, Sources: p.sources(),
+		},
+	}
+	for _, l := range p.loaded {
+		publication.Tables = append(publication.Tables, load.TableFile{Schema: l.schema, File: l.out.File})
+	}
+	for _, name := range p.unchanged {
+		publication.Kept = append(publication.Kept, p.last[name].ManifestTable)
+	}
+	ended := p.now().UTC().Format(time.DateOnly)
+	for _, t := range []struct {
+		name  string
+		write func(load.AboutInput) (load.File, error)
+	}{
+		{load.CoverageTable, func(in load.AboutInput) (load.File, error) {
+			state, history, err := load.Coverage(ctx, in, slices.Values(p.rows), func(table string) bool { _, ok := p.loaded[table]; return ok })
+			publication.Events = append(publication.Events, load.EventFile{Schema: in.Schema, Date: ended, File: history})
+			return state, err
+		}},
+		{load.UnitsTable, func(in load.AboutInput) (load.File, error) { return load.Units(ctx, in, slices.Values(units)) }},
+		{load.RunsTable, func(in load.AboutInput) (load.File, error) { return load.Runs(ctx, in, p.runRow(p.rows, units)) }},
+	} {
+		in := about
+		if in.Schema, err = schemas.Newest(t.name); err != nil {
+			return err
+		}
+		if last, ok := p.last[t.name]; ok {
+			in.Previous = &load.Previous{Path: last.Location.Path, RunID: last.WrittenBy}
+		}
+		file, err := t.write(in)
+		if err != nil {
+			return fmt.Errorf("write %s: %w", t.name, err)
+		}
+		publication.Tables = append(publication.Tables, load.TableFile{Schema: in.Schema, File: file})
+	}
+	_, err = load.Publish(ctx, p.o.Store, publication)
+	return err
+}
+
+// sources are those of the manifest; one that was not asked keeps its accounts.
+func (p *run) sources() []load.ManifestSource {
+	var sources []load.ManifestSource
+	asked := map[string]bool{}
+	for _, s := range p.plan.Sources {
+		asked[s.Source.Name] = true
+		m := load.ManifestSource{Name: s.Source.Name}
+		for _, a := range s.Accounts {
+			m.Accounts = append(m.Accounts, a.ID)
+		}
+		sources = append(sources, m)
+	}
+	if p.state.Manifest == nil {
+		return sources
+	}
+	for _, s := range p.state.Manifest.Sources {
+		if !asked[s.Name] && slices.ContainsFunc(p.o.Config.Sources, func(c config.Source) bool { return c.Name == s.Name }) {
+			sources = append(sources, s)
+		}
+	}
+	return sources
+}

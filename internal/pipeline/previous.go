@@ -1,0 +1,41 @@
+package pipeline
+
+import (
+	"fmt"
+
+	"github.com/parquet-go/parquet-go"
+
+	"stocktake/extract"
+	"stocktake/internal/outcome"
+)
+
+// coverageRecord is what planning needs of a row of stocktake_coverage.
+type coverageRecord struct {
+	Source             string `parquet:"source,optional"`
+	TableName          string `parquet:"table_name,optional"`
+	AccountID          string `parquet:"account_id,optional"`
+	Region             string `parquet:"region,optional"`
+	CollectedAccountID string `parquet:"collected_account_id,optional"`
+	Outcome            string `parquet:"outcome,optional"`
+	Rows               int64  `parquet:"rows,optional"`
+}
+
+// readCoverage reads the coverage that the last commit left.
+func readCoverage(path string) (extract.Previous, error) {
+	records, err := parquet.ReadFile[coverageRecord](path)
+	if err != nil {
+		return extract.Previous{}, fmt.Errorf("read the coverage of the last run: %w", err)
+	}
+	p := extract.Previous{Coverage: make([]extract.Covered, len(records))}
+	for i, r := range records {
+		kind, err := outcome.Parse(r.Outcome)
+		if err != nil {
+			return extract.Previous{}, fmt.Errorf("read the coverage of the last run: row %d: %w", i, err)
+		}
+		p.Coverage[i] = extract.Covered{
+			Source: r.Source, Table: r.TableName, Account: r.AccountID, Region: r.Region,
+			CollectedAccount: r.CollectedAccountID, CollectedRegion: r.Region, Outcome: kind, Rows: r.Rows,
+		}
+	}
+	return p, nil
+}

@@ -1,0 +1,226 @@
+package query
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	duckdb "github.com/duckdb/duckdb-go-bindings"
+)
+
+// A Table is one major version of a table and the Parquet files with its rows: one for
+// the current state, any number for events.
+type Table struct {
+	Name    string
+	Version int
+	Newest  bool     // the version that the bare name stands for
+	Files   []string // absolute paths, at least one
+}
+
+// A View is a named SELECT over the tables and the views before it. It may take over a
+// table's bare name by selecting from the versioned one.
+type View struct {
+	Name string
+	SQL  string
+}
+
+const coverageTable = "stocktake_coverage"
+
+// coverageGaps lists what the last run could not settle, for people who see only the
+// warehouse and none of a run's warnings. An outcome that a newer version writes, or
+// none, is a gap too. Where rows were carried, carried_from_run says from when they are.
+const coverageGaps = `SELECT source, table_name, account_id, region, outcome, carried_rows, carried_from_run, ended_at,
+	incomplete_columns, error_code, missing_action, advice
+FROM ` + coverageTable + `
+WHERE coalesce(outcome, '') NOT IN ('ok', 'not_enabled', 'region_disabled', 'unavailable', 'skipped', 'out_of_scope')`
+
+func (t Table) versioned() string { return fmt.Sprintf("%s_v%d", t.Name, t.Version) }
+
+func (t Table) validate() error {
+	if t.Name == "" {
+		return errors.New("a table has no name")
+	}
+	if len(t.Files) == 0 {
+		return fmt.Errorf("table %s has no file, expected at least one that is empty but has the schema", t.versioned())
+	}
+	for _, file := range t.Files {
+		if !filepath.IsAbs(file) {
+			return fmt.Errorf("table %s: file %q is not an absolute path", t.versioned(), file)
+		}
+	}
+	return nil
+}
+
+// views turns the tables into views: one for each version, one for each bare name, and
+// coverage_gaps. A path with *, ? or [ in it is no pattern to DuckDB where such a file
+// exists. Columns come from the files alone: a directory named key=value above
+// them must not become a column, nor hide one.
+func views(tables []Table, extra []View) ([]View, error) {
+	var all []View
+	coverage := false
+	for _, t := range tables {
+		if err := t.validate(); err != nil {
+			return nil, err
+		}
+		all = append(all, View{Name: t.versioned(), SQL: ReadParquet(t.Files)})
+		if t.Newest {
+			all = append(all, View{Name: t.Name, SQL: "SELECT * FROM " + quoteName(t.versioned())})
+			coverage = coverage || t.Name == coverageTable
+		}
+	}
+	if coverage {
+		all = append(all, View{Name: "coverage_gaps", SQL: coverageGaps})
+	}
+	for _, v := range extra {
+		if err := v.validate(); err != nil {
+			return nil, fmt.Errorf("view %s: %w", v.Name, err)
+		}
+	}
+	return append(all, extra...), nil
+}
+
+func (v View) validate() error {
+	plans, err := check(v.SQL)
+	if err != nil {
+		return err
+	}
+	if len(plans) != 1 || plans[0].want != duckdb.StatementTypeSelect {
+		return fmt.Errorf("expected one SELECT, got %q", v.SQL)
+	}
+	if call := callInText.FindStringSubmatch(v.SQL); call != nil {
+		return plans[0].refused("it calls " + call[1] + "()")
+	}
+	return nil
+}
+
+func (v View) statement(replace bool) string {
+	create := "CREATE VIEW "
+	if replace {
+		create = "CREATE OR REPLACE VIEW "
+	}
+	return create + quoteName(v.Name) + " AS " + v.SQL
+}
+
+func (c *conn) createViews(ctx context.Context, all []View, extra int) error {
+	for i, v := range all {
+		if err := c.exec(ctx, v.statement(i >= len(all)-extra)); err != nil {
+			return fmt.Errorf("create view %s: %w", v.Name, err)
+		}
+	}
+	return nil
+}
+
+// ViewsFingerprint tells whether a file that WriteViews wrote is still right: it changes
+// with what the views say. It does not change with the rows or columns of the files,
+// which DuckDB looks up whenever a view is used.
+func ViewsFingerprint(tables []Table, extra []View) string {
+	hash := sha256.New()
+	for _, t := range tables {
+		fmt.Fprintf(hash, "table %q %d %t %q\n", t.Name, t.Version, t.Newest, t.Files)
+	}
+	for _, v := range extra {
+		fmt.Fprintf(hash, "view %q %q\n", v.Name, v.SQL)
+	}
+	fmt.Fprintf(hash, "coverage_gaps %q\n", coverageGaps)
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// WriteViews writes a DuckDB database file at path that holds nothing but the views. It
+// replaces a file that is there as a whole, with what anyone may have added to it.
+func WriteViews(ctx context.Context, path string, tables []Table, extra []View) error {
+	all, err := views(tables, extra)
+	if err != nil {
+		return err
+	}
+	temporary := path + ".tmp"
+	if err := removeDatabase(temporary); err != nil {
+		return err
+	}
+	if err := writeDatabase(ctx, temporary, all, len(extra)); err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), removeDatabase(temporary))
+	}
+	// A write-ahead log that someone's open session left would not fit the new file.
+	if err := removeIfThere(path + ".wal"); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return fmt.Errorf("put the views in place: %w", err)
+	}
+	return nil
+}
+
+func writeDatabase(ctx context.Context, path string, all []View, extra int) error {
+	db, err := openDatabase(path)
+	if err != nil {
+		return err
+	}
+	defer duckdb.Close(&db)
+	c, err := connect(db)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	if err := c.createViews(ctx, all, extra); err != nil {
+		return err
+	}
+	return c.exec(ctx, "CHECKPOINT")
+}
+
+func removeDatabase(path string) error {
+	return errors.Join(removeIfThere(path), removeIfThere(path+".wal"))
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// tablesBehind finds for each view, by its name in lower case, the tables it reads.
+func tablesBehind(tables []Table, all []View) map[string][]string {
+	behind := map[string][]string{}
+	for _, t := range tables {
+		behind[strings.ToLower(t.versioned())] = []string{t.Name}
+	}
+	for _, v := range all {
+		name := strings.ToLower(v.Name)
+		if reads := tablesNamed(v.SQL, behind); len(reads) > 0 {
+			behind[name] = reads
+		}
+	}
+	return behind
+}
+
+// tablesNamed lists the tables behind the names in a text. It may list one too many where
+// a column or a common table expression is called like a table, and never one too few.
+func tablesNamed(sql string, behind map[string][]string) []string {
+	all := tokens(sql)
+	dynamic := slices.ContainsFunc(all, func(t token) bool {
+		return strings.EqualFold(t.value, "query_table") && (t.kind == word || t.kind == quoted)
+	})
+	var found []string
+	for _, t := range all {
+		if t.kind == word || t.kind == quoted || t.kind == text && dynamic {
+			found = append(found, behind[strings.ToLower(t.value)]...)
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// ReadParquet is the text of a view over files, or globs, of one table.
+func ReadParquet(files []string) string {
+	quoted := make([]string, len(files))
+	for i, file := range files {
+		quoted[i] = quoteText(file)
+	}
+	return "SELECT * FROM read_parquet([" + strings.Join(quoted, ", ") + "], union_by_name = true, hive_partitioning = false)"
+}

@@ -1,0 +1,309 @@
+package sim
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
+	"github.com/aws/aws-sdk-go-v2/service/securityhub"
+	"github.com/aws/aws-sdk-go-v2/service/securityhub/types"
+	"github.com/aws/smithy-go"
+)
+
+func securityhubService() service {
+	return service{
+		id: "SecurityHub", name: "securityhub",
+		dialect: restDialect.with(func(d *dialect) {
+			d.internal = Fault{"InternalException", "Internal server error.", 500}
+			d.badToken, d.badInput = "InvalidInputException", "InvalidInputException"
+		}),
+		notEnabled: notSubscribed,
+		errors: model(
+			func(m *string) smithy.APIError { return &types.AccessDeniedException{Message: m} },
+			func(m *string) smithy.APIError { return &types.InternalException{Message: m} },
+			func(m *string) smithy.APIError { return &types.InvalidAccessException{Message: m} },
+			func(m *string) smithy.APIError { return &types.InvalidInputException{Message: m} },
+			func(m *string) smithy.APIError { return &types.ResourceNotFoundException{Message: m} },
+		),
+		operations: []operation{
+			op(subscribed(getFindings), "Filters", "SortCriteria", "MaxResults", "NextToken"),
+			op(subscribed(listMembers), "MaxResults", "NextToken", "OnlyAssociated"),
+			op(subscribed(describeHub), "HubArn"),
+			op(subscribed(administratorAccount)),
+			op(subscribed(listFindingAggregators), "MaxResults", "NextToken"),
+			op(subscribed(findingAggregator), "FindingAggregatorArn"),
+		},
+	}
+}
+
+var notSubscribed = Fault{"InvalidAccessException", "Account {account} is not subscribed to AWS Security Hub", 401}
+
+// hub says whether an account has Security Hub in a region: the sandboxes do not.
+func (o *Organization) hub(a *account, region string) bool {
+	return a.kind != kindSandbox && o.regionStatus(a, region).on()
+}
+
+func subscribed[I, O any](answer func(*call, *I) (*O, error)) func(*call, *I) (*O, error) {
+	return func(c *call, in *I) (*O, error) {
+		if !c.o.hub(c.account, c.region) {
+			f := notSubscribed
+			return nil, f.saying(strings.ReplaceAll(f.Message, "{account}", c.account.id))
+		}
+		return answer(c, in)
+	}
+}
+
+// hubMembers are the accounts that the administrator sees, besides its own.
+func (o *Organization) hubMembers() []*account {
+	return slices.DeleteFunc(o.members(), func(a *account) bool {
+		return a == o.security || a.kind == kindSandbox || o.stateOf(a) != orgtypes.AccountStateActive
+	})
+}
+
+func describeHub(c *call, in *securityhub.DescribeHubInput) (*securityhub.DescribeHubOutput, error) {
+	arn := c.arn("hub/default")
+	if in.HubArn != nil && *in.HubArn != arn {
+		return nil, c.fault("ResourceNotFoundException", 404, "Hub %s was not found", *in.HubArn)
+	}
+	return &securityhub.DescribeHubOutput{
+		HubArn: aws.String(arn), SubscribedAt: aws.String(hubTime(c.account.joined.AddDate(0, 0, 2))), AutoEnableControls: aws.Bool(true),
+		ControlFindingGenerator: types.ControlFindingGeneratorSecurityControl,
+	}, nil
+}
+
+func hubTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func administratorAccount(c *call, _ *securityhub.GetAdministratorAccountInput) (*securityhub.GetAdministratorAccountOutput, error) {
+	out := &securityhub.GetAdministratorAccountOutput{}
+	if c.account != c.o.security && c.o.isMember(c.account) {
+		out.Administrator = &types.Invitation{
+			AccountId: aws.String(c.o.security.id), InvitationId: aws.String(c.o.seed.s("hub invitation").s(c.account.id).draw().hex(32)),
+			InvitedAt: aws.Time(c.account.joined.AddDate(0, 0, 2)), MemberStatus: aws.String("Enabled"),
+		}
+	}
+	return out, nil
+}
+
+func listMembers(c *call, in *securityhub.ListMembersInput) (*securityhub.ListMembersOutput, error) {
+	var members []*account
+	if c.account == c.o.security {
+		members = c.o.hubMembers()
+	}
+	items, next, err := page(c, request{in.NextToken, in.MaxResults}, limits{least: 1, most: 50}, len(members), all(func(i int) types.Member {
+		a := members[i]
+		return types.Member{
+			AccountId: aws.String(a.id), AdministratorId: aws.String(c.account.id), MasterId: aws.String(c.account.id), Email: aws.String(a.email),
+			InvitedAt: aws.Time(a.joined.AddDate(0, 0, 2)), UpdatedAt: aws.Time(a.joined.AddDate(0, 0, 2)), MemberStatus: aws.String("Enabled"),
+		}
+	}))
+	return &securityhub.ListMembersOutput{Members: items, NextToken: next}, err
+}
+
+// aggregator is the ARN of the aggregator that the caller can see.
+func (c *call) aggregator() (string, bool) {
+	if !c.o.opts.FindingAggregator || c.account != c.o.security {
+		return "", false
+	}
+	home := c.o.regions[0]
+	return c.o.arn("securityhub", home, c.account.id, "finding-aggregator/"+c.o.seed.s("aggregator").draw().uuid()), true
+}
+
+func listFindingAggregators(c *call, in *securityhub.ListFindingAggregatorsInput) (*securityhub.ListFindingAggregatorsOutput, error) {
+	var list []types.FindingAggregator
+	if arn, ok := c.aggregator(); ok {
+		list = append(list, types.FindingAggregator{FindingAggregatorArn: aws.String(arn)})
+	}
+	n, at := of(list)
+	items, next, err := page(c, request{in.NextToken, in.MaxResults}, limits{least: 1, most: 100}, n, at)
+	return &securityhub.ListFindingAggregatorsOutput{FindingAggregators: items, NextToken: next}, err
+}
+
+func findingAggregator(c *call, in *securityhub.GetFindingAggregatorInput) (*securityhub.GetFindingAggregatorOutput, error) {
+	arn, ok := c.aggregator()
+	if !ok || arn != aws.ToString(in.FindingAggregatorArn) {
+		return nil, c.fault("ResourceNotFoundException", 404, "Finding aggregator %s was not found", aws.ToString(in.FindingAggregatorArn))
+	}
+	return &securityhub.GetFindingAggregatorOutput{
+		FindingAggregatorArn: aws.String(arn), FindingAggregationRegion: aws.String(c.o.regions[0]), RegionLinkingMode: aws.String("SPECIFIED_REGIONS"),
+		Regions: slices.Clone(c.o.regions[1:]),
+	}, nil
+}
+
+// findingSites are the sites whose findings the caller sees, in the order of the answer.
+func (c *call) findingSites() []*site {
+	accounts := []*account{c.account}
+	if c.account == c.o.security {
+		accounts = append(accounts, c.o.hubMembers()...)
+	}
+	regions := []string{c.region}
+	if _, ok := c.aggregator(); ok && c.region == c.o.regions[0] {
+		regions = c.o.regions
+	}
+	var sites []*site
+	for _, a := range accounts {
+		for _, region := range regions {
+			if s := c.o.site(a, region); s.Findings > 0 && c.o.hub(a, region) {
+				sites = append(sites, s)
+			}
+		}
+	}
+	return sites
+}
+
+// findingTest compiles filters into a test of what is decided about a finding before it is put into words.
+type findingTest func(s *site, h findingHead) bool
+
+func (c *call) findingTest(f *types.AwsSecurityFindingFilters) (findingTest, error) {
+	if f == nil {
+		return func(*site, findingHead) bool { return true }, nil
+	}
+	if err := checkFilters(c, f); err != nil {
+		return nil, err
+	}
+	windows, err := c.windows(f.UpdatedAt)
+	if err != nil {
+		return nil, err
+	}
+	return func(s *site, h findingHead) bool {
+		return matchText(f.AwsAccountId, s.a.id) && matchText(f.Region, s.region) && matchText(f.RecordState, string(h.state)) &&
+			(len(windows) == 0 || slices.ContainsFunc(windows, func(w window) bool { return w.holds(h.updated) }))
+	}, nil
+}
+
+// checkFilters refuses filters that are not played, and too many values.
+func checkFilters(c *call, f *types.AwsSecurityFindingFilters) error {
+	played := []string{"AwsAccountId", "RecordState", "UpdatedAt", "Region"}
+	v := reflect.ValueOf(f).Elem()
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		if !field.IsExported() || v.Field(i).IsZero() {
+			continue
+		}
+		if !slices.Contains(played, field.Name) {
+			return fmt.Errorf("simulated organization: GetFindings does not play filter %s", field.Name)
+		}
+		if v.Field(i).Len() > 20 {
+			return c.fault("InvalidInputException", 400, "Filter %s has %d values: at most 20 are allowed", field.Name, v.Field(i).Len())
+		}
+	}
+	return nil
+}
+
+// matchText joins positive comparisons by or, and negative ones by and.
+func matchText(filters []types.StringFilter, value string) bool {
+	positive, matched := false, false
+	for _, f := range filters {
+		want := aws.ToString(f.Value)
+		switch f.Comparison {
+		case types.StringFilterComparisonNotEquals:
+			if value == want {
+				return false
+			}
+		case types.StringFilterComparisonPrefixNotEquals:
+			if strings.HasPrefix(value, want) {
+				return false
+			}
+		case types.StringFilterComparisonPrefix:
+			positive, matched = true, matched || strings.HasPrefix(value, want)
+		default:
+			positive, matched = true, matched || value == want
+		}
+	}
+	return !positive || matched
+}
+
+type window struct{ start, end time.Time }
+
+func (w window) holds(t time.Time) bool {
+	return (w.start.IsZero() || !t.Before(w.start)) && (w.end.IsZero() || !t.After(w.end))
+}
+
+func (c *call) windows(filters []types.DateFilter) ([]window, error) {
+	var list []window
+	for _, f := range filters {
+		var w window
+		if r := f.DateRange; r != nil {
+			w.start = c.now.AddDate(0, 0, -int(aws.ToInt32(r.Value)))
+		}
+		for text, to := range map[*string]*time.Time{f.Start: &w.start, f.End: &w.end} {
+			if text == nil {
+				continue
+			}
+			t, err := time.Parse(time.RFC3339, *text)
+			if err != nil {
+				return nil, c.fault("InvalidInputException", 400, "Date filter value %s is not an ISO 8601 time", *text)
+			}
+			*to = t
+		}
+		list = append(list, w)
+	}
+	return list, nil
+}
+
+// getFindings makes each finding when its page is asked for. Sorting needs a walk over all of them per page.
+func getFindings(c *call, in *securityhub.GetFindingsInput) (*securityhub.GetFindingsOutput, error) {
+	test, err := c.findingTest(in.Filters)
+	if err != nil {
+		return nil, err
+	}
+	sites := c.findingSites()
+	starts := make([]int, len(sites))
+	total := 0
+	for i, s := range sites {
+		starts[i] = total
+		total += s.Findings
+	}
+	place := func(i int) (*site, int) {
+		k := sort.SearchInts(starts, i+1) - 1
+		return sites[k], i - starts[k]
+	}
+	pages := limits{least: 1, most: 100}
+	if len(in.SortCriteria) > 0 {
+		order, err := sortedFindings(c, in.SortCriteria, total, place, test)
+		if err != nil {
+			return nil, err
+		}
+		items, next, err := page(c, request{in.NextToken, in.MaxResults}, pages, len(order), all(func(i int) types.AwsSecurityFinding {
+			s, k := place(order[i])
+			return s.finding(k)
+		}))
+		return &securityhub.GetFindingsOutput{Findings: items, NextToken: next}, err
+	}
+	positions, next, err := page(c, request{in.NextToken, in.MaxResults}, pages, total, func(i int) (int, bool) {
+		s, k := place(i)
+		return i, test(s, s.findingHead(k))
+	})
+	out := &securityhub.GetFindingsOutput{Findings: []types.AwsSecurityFinding{}, NextToken: next}
+	for _, i := range positions {
+		s, k := place(i)
+		out.Findings = append(out.Findings, s.finding(k))
+	}
+	return out, err
+}
+
+func sortedFindings(c *call, criteria []types.SortCriterion, total int, place func(int) (*site, int), test findingTest) ([]int, error) {
+	if len(criteria) > 1 || aws.ToString(criteria[0].Field) != "UpdatedAt" {
+		return nil, fmt.Errorf("simulated organization: GetFindings sorts by UpdatedAt alone, not by %q", aws.ToString(criteria[0].Field))
+	}
+	var order []int
+	updated := map[int]int64{}
+	for i := range total {
+		s, k := place(i)
+		if h := s.findingHead(k); test(s, h) {
+			order = append(order, i)
+			updated[i] = h.updated.UnixNano()
+		}
+	}
+	sort.SliceStable(order, func(a, b int) bool {
+		if criteria[0].SortOrder == types.SortOrderDescending {
+			a, b = b, a
+		}
+		return updated[order[a]] < updated[order[b]]
+	})
+	return order, nil
+}

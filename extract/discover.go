@@ -75,6 +75,7 @@ type SourcePlan struct {
 	organization *identity          // where the accounts were listed, or the only account
 	delegated    map[string]string  // administrators by service principal
 	located      map[string]located // Identity Center by service
+	previous     Previous
 }
 
 // Previous is the coverage that the warehouse holds from earlier runs.
@@ -146,7 +147,7 @@ func (e *WrongAccountError) Error() string {
 
 // discover finds the accounts of a source, how to enter each, and its regions.
 func (r *Run) discover(ctx context.Context, s *config.Source, previous Previous) (*SourcePlan, error) {
-	p := &SourcePlan{Source: s, delegated: map[string]string{}, located: map[string]located{}}
+	p := &SourcePlan{Source: s, delegated: map[string]string{}, located: map[string]located{}, previous: previous}
 	var err error
 	switch {
 	case s.Keys != nil:

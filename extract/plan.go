@@ -16,7 +16,25 @@ type Planned struct {
 	Unit    *Unit
 	Tables  []string         // of the collector, those that are collected
 	Skipped []string         // configured too, but not asked for in this run
+	Taken   []Taken          // what another source collects of it
 	Preset  *outcome.Outcome // set where nothing is asked
+}
+
+// Taken is a place of a table that an earlier source collects.
+type Taken struct {
+	Table string
+	Place Place
+	By    string
+}
+
+// Outcome of what another source collects.
+func (t Taken) Outcome() outcome.Outcome {
+	return outcome.Outcome{Kind: outcome.Skipped, Code: "other_source", Message: "collected by source " + t.By}
+}
+
+// IsTaken reports whether another source collects a place of a table.
+func (p *Planned) IsTaken(table string, place Place) bool {
+	return slices.ContainsFunc(p.Taken, func(t Taken) bool { return t.Table == table && t.Place == place })
 }
 
 // Plan is what a run will do.
@@ -92,25 +110,37 @@ func (r *Run) Asks(s *config.Source) bool {
 }
 
 // claim is what only one source may collect.
-type claim struct{ table, account, region string }
+type claim struct {
+	table string
+	Place
+}
 
-// claim gives a unit to the first source that names its tables; for others it
-// is skipped.
+// claim gives each table and place of a unit to the first source that names
+// them.
 func (r *Run) claim(p *Planned, claimed map[claim]string) {
+	places := p.Unit.Covers
+	if len(places) == 0 {
+		places = []Place{{Account: p.Unit.Account, Region: p.Unit.Region}}
+	}
 	var asked []string
 	for _, t := range p.Tables {
-		key := claim{t, p.Unit.Account, p.Unit.Region}
-		owner, taken := claimed[key]
+		left := len(places)
+		for _, place := range places {
+			key := claim{t, place}
+			if owner, taken := claimed[key]; taken && owner != p.Unit.Source {
+				p.Taken = append(p.Taken, Taken{t, place, owner})
+				left--
+				continue
+			}
+			claimed[key] = p.Unit.Source
+		}
 		switch {
-		case taken && owner != p.Unit.Source:
-			p.Preset = &outcome.Outcome{Kind: outcome.Skipped, Code: "other_source", Message: "collected by source " + owner}
-			return
+		case left == 0:
 		case r.OnlyTables != nil && !r.OnlyTables[t]:
 			p.Skipped = append(p.Skipped, t)
 		default:
 			asked = append(asked, t)
 		}
-		claimed[key] = p.Unit.Source
 	}
 	if p.Tables = asked; len(asked) == 0 {
 		p.Preset = &NotAsked
@@ -124,8 +154,8 @@ var NotAsked = outcome.Outcome{Kind: outcome.Skipped, Code: "not_asked", Message
 // keepClaims keeps the places of a source that is not asked from other sources.
 func (r *Run) keepClaims(source string, previous Previous, claimed map[claim]string) {
 	for _, c := range previous.Coverage {
-		if c.Source == source && c.Outcome != outcome.Skipped {
-			claimed[claim{c.Table, c.Account, c.Region}] = source
+		if c.Source == source && c.Outcome != outcome.Skipped && c.Outcome != outcome.OutOfScope {
+			claimed[claim{c.Table, Place{Account: c.Account, Region: c.Region}}] = source
 		}
 	}
 }
@@ -216,9 +246,25 @@ func (r *Run) organizationUnit(p *SourcePlan, c *Collector, region string) *Plan
 			a.ID = p.Accounts[0].ID
 			a.Failed = p.Accounts[0].Failed
 		}
+		if last, ok := p.last(c); ok {
+			a.ID, region = last.Account, last.Region
+		}
 		return r.unit(p, c, a, region)
 	}
 	return r.unit(p, c, &Account{ID: p.organization.Account, Partition: p.organization.Partition, identity: p.organization}, region)
+}
+
+// last returns a place where an earlier run asked for the collector's tables:
+// where it cannot be found out now, the rows that the warehouse holds are of it.
+func (p *SourcePlan) last(c *Collector) (Covered, bool) {
+	i := slices.IndexFunc(p.previous.Coverage, func(v Covered) bool {
+		return v.Source == p.Source.Name && v.Outcome != outcome.OutOfScope &&
+			slices.ContainsFunc(c.Tables, func(t Table) bool { return t.Name == v.Table })
+	})
+	if i < 0 {
+		return Covered{}, false
+	}
+	return p.previous.Coverage[i], true
 }
 
 // identityCenterUnit plans a collector in the one region of IAM Identity
@@ -253,8 +299,12 @@ func (r *Run) identityCenterUnit(ctx context.Context, p *SourcePlan, c *Collecto
 		}
 		p.located[c.Service.ID] = found
 	}
-	if found.region != "" {
-		planned = r.organizationUnit(p, c, found.region)
+	region := found.region
+	if last, ok := p.last(c); ok && region == "" {
+		region = last.Region
+	}
+	if region != "" {
+		planned = r.organizationUnit(p, c, region)
 	}
 	planned.Unit.Param, planned.Preset = found.store, found.preset
 	return []*Planned{planned}, nil

@@ -235,6 +235,8 @@ func (l *loading) countDuplicates(u Unit) {
 	add := func(p spool.Place, n int64) {
 		if i, ok := l.index.fresh(u, p); ok {
 			l.counts[i].Duplicates += n
+		} else if n > 0 {
+			l.discarded[u.ID] += n
 		}
 	}
 	if !u.Result.Mixed {

@@ -140,7 +140,7 @@ func (e *encoder) compile(t reflect.Type, secrets []string) (encode, error) {
 	case reflect.Interface:
 		return e.dynamic(t, secrets), nil
 	}
-	return nil, fmt.Errorf("Go type %s cannot be written as JSON", t)
+	return nil, fmt.Errorf("type %s cannot be written as JSON", t)
 }
 
 // removed writes what is left of a secret: the names in a map, else null.
@@ -188,7 +188,7 @@ func (e *encoder) list(t reflect.Type, secrets []string) (encode, error) {
 
 func (e *encoder) mapping(t reflect.Type, secrets []string) (encode, error) {
 	if t.Key().Kind() != reflect.String {
-		return nil, fmt.Errorf("Go type %s: only maps by text can be written as JSON", t)
+		return nil, fmt.Errorf("type %s: only maps by text can be written as JSON", t)
 	}
 	inner, err := e.value(t.Elem(), secrets)
 	return func(dst []byte, p unsafe.Pointer) []byte {

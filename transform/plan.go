@@ -110,15 +110,28 @@ func (p *Plan) newBuilder() (*Builder, error) {
 }
 
 // Append adds one item, of the plan's item type. notCollected names the columns
-// whose detail call was refused.
+// whose detail call was refused: they are NULL, whatever a part of the detail
+// has left in the item.
 func Append[T any](b *Builder, item *T, ctx *Context, notCollected []string) {
-	if t := reflect.TypeFor[T](); t != b.plan.item {
+	b.append(reflect.TypeFor[T](), unsafe.Pointer(item), ctx, notCollected)
+}
+
+// AppendPointer is Append where the item's type is not known when compiling.
+func (b *Builder) AppendPointer(item reflect.Value, ctx *Context, notCollected []string) {
+	b.append(item.Type().Elem(), item.UnsafePointer(), ctx, notCollected)
+}
+
+func (b *Builder) append(t reflect.Type, item unsafe.Pointer, ctx *Context, notCollected []string) {
+	if t != b.plan.item {
 		panic(fmt.Sprintf("table %s is bound to %s, not to %s", b.plan.Schema.Table, b.plan.item, t))
 	}
 	b.ctx, b.missing, b.broken = ctx, notCollected, b.broken[:0]
-	p := unsafe.Pointer(item)
-	for _, w := range b.columns {
-		w(p)
+	for i, w := range b.columns {
+		if len(notCollected) > 0 && slices.Contains(notCollected, b.plan.arrow.Field(i).Name) {
+			b.rb.Field(i).AppendNull()
+			continue
+		}
+		w(item)
 	}
 }
 

@@ -43,11 +43,13 @@ var details = []extract.Detail[organizations.Client, Account]{
 	{
 		Operation: "ListParents", Columns: []string{"parent_id"},
 		Read: func(ctx context.Context, c *organizations.Client, a *Account) error {
-			o, err := c.ListParents(ctx, &organizations.ListParentsInput{ChildId: a.Id})
-			if err == nil && len(o.Parents) > 0 {
-				a.ParentId = o.Parents[0].Id // an account has one parent
-			}
-			return err
+			pager := organizations.NewListParentsPaginator(c, &organizations.ListParentsInput{ChildId: a.Id})
+			return extract.EachPage(ctx, pager, func(o *organizations.ListParentsOutput) error {
+				for _, p := range o.Parents { // one, and maybe after an empty page
+					a.ParentId = p.Id
+				}
+				return nil
+			})
 		},
 	},
 }

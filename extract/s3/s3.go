@@ -206,7 +206,7 @@ var buckets = extract.Collector{
 	Tables:    []extract.Table{extract.TableOf[Bucket](bucketsTable)},
 	Calls: append([]extract.Call{
 		{Operation: "ListBuckets", Page: 1000},
-		{Operation: "GetBucketLocation", Columns: []string{"bucket_region"}},
+		{Operation: "GetBucketLocation", Columns: []string{"region"}},
 	}, extract.Calls(bucketsTable, details)...),
 	Walk: func(ctx context.Context, u *extract.Unit) error {
 		pager := s3.NewListBucketsPaginator(service.Client(u), &s3.ListBucketsInput{MaxBuckets: aws.Int32(1000)})
@@ -218,7 +218,12 @@ var buckets = extract.Collector{
 			if err := extract.Parallel(ctx, rows, func(ctx context.Context, b *Bucket) error { return locate(ctx, u, b) }); err != nil {
 				return err
 			}
-			inRegion := func(b *Bucket) *s3.Client { return service.In(u, aws.ToString(b.BucketRegion)) }
+			inRegion := func(b *Bucket) *s3.Client {
+				if b.BucketRegion == nil {
+					return service.Client(u) // S3 answers for some buckets of other regions
+				}
+				return service.In(u, *b.BucketRegion)
+			}
 			if err := extract.Enrich(ctx, u, bucketsTable, rows, inRegion, details); err != nil {
 				return err
 			}
@@ -234,8 +239,7 @@ func locate(ctx context.Context, u *extract.Unit, b *Bucket) error {
 	}
 	o, err := service.Client(u).GetBucketLocation(ctx, &s3.GetBucketLocationInput{Bucket: b.Name})
 	if err != nil {
-		b.Miss("bucket_region")
-		b.BucketRegion = aws.String(u.AskedRegion())
+		b.Miss("region")
 		return u.Refused(ctx, bucketsTable, err)
 	}
 	region := string(o.LocationConstraint)

@@ -76,16 +76,24 @@ func newBook(r *extract.Run, plan *extract.Plan, s *spool.Spool, previous extrac
 func (b *book) planned(p *extract.Planned, journal map[spool.UnitID]spool.Unit) error {
 	u := p.Unit
 	blank := load.Entry{Source: u.Source, Account: u.Account, Region: u.Region, CollectedAccount: u.Account, CollectedRegion: u.AskedRegion()}
+	covers := func(table string) []spool.Place {
+		return slices.DeleteFunc(slices.Clone(u.Covers), func(place spool.Place) bool { return p.IsTaken(table, place) })
+	}
+	for _, t := range p.Taken {
+		e := blank
+		e.Outcome = t.Outcome()
+		b.enter(t.Table, e, u.Collector, []spool.Place{t.Place})
+	}
 	for _, t := range p.Skipped {
 		e := blank
 		e.Outcome = extract.NotAsked
-		b.enter(t, e, u.Collector, u.Covers)
+		b.enter(t, e, u.Collector, covers(t))
 	}
 	if p.Preset != nil {
 		for _, t := range p.Tables {
 			e := blank
 			e.Outcome = *p.Preset
-			b.enter(t, e, u.Collector, u.Covers)
+			b.enter(t, e, u.Collector, covers(t))
 		}
 		return nil
 	}
@@ -97,7 +105,7 @@ func (b *book) planned(p *extract.Planned, journal map[spool.UnitID]spool.Unit) 
 		e := blank
 		e.Outcome, e.StartedAt, e.EndedAt = r.Outcome, done.StartedAt, done.EndedAt
 		e.Calls, e.FailedCalls, e.Retries, e.Throttles = r.Calls, r.FailedCalls, r.Retries, r.Throttles
-		b.enter(r.Table, e, u.Collector, u.Covers)
+		b.enter(r.Table, e, u.Collector, covers(r.Table))
 		b.units[r.Table] = append(b.units[r.Table], load.Unit{ID: done.ID, CollectedRegion: done.CollectedRegion, Result: r})
 	}
 	return nil

@@ -63,8 +63,7 @@ func BenchmarkMerge(b *testing.B) {
 		b.Run(fmt.Sprint(runs, " runs"), func(b *testing.B) {
 			const total = 32_000
 			in := benchmarkRuns(b, o, sc, runs, total/runs)
-			b.ReportAllocs()
-			for b.Loop() {
+			rowtest.Measure(b, total, func() {
 				m := rowmerge.Merge{Schema: sc, Order: o, Rows: 8192, Bytes: 2 << 20, Count: func(int, int, int) {}, Write: func(arrow.RecordBatch) error { return nil }}
 				for _, r := range in {
 					m.Inputs = append(m.Inputs, rowmerge.Input{Name: "run", Open: func(context.Context) (rowmerge.Stream, error) { return &batches{o, r}, nil }})
@@ -72,8 +71,7 @@ func BenchmarkMerge(b *testing.B) {
 				if err := m.Run(context.Background()); err != nil {
 					b.Fatal(err)
 				}
-			}
-			b.ReportMetric(float64(total*b.N)/b.Elapsed().Seconds(), "rows/s")
+			})
 		})
 	}
 }

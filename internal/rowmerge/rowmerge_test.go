@@ -438,3 +438,15 @@ func TestMergeFails(t *testing.T) {
 		})
 	}
 }
+
+func TestSize(t *testing.T) {
+	sc := rowtest.Every().Arrow()
+	rec := rowtest.Random(sc, seeded(t, 1), 1000)
+	whole, parts := rowmerge.Size(rec), int64(0)
+	for at := int64(0); at < 1000; at += 250 {
+		parts += rowmerge.Size(rec.NewSlice(at, at+250))
+	}
+	if empty := rowmerge.Size(rec.NewSlice(0, 0)); empty <= 0 || parts < whole || parts > whole+4*empty {
+		t.Errorf("a batch takes %d bytes, its four quarters %d, and none of its rows %d: want the quarters to add up", whole, parts, empty)
+	}
+}

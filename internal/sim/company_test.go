@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -1002,6 +1003,26 @@ func TestZoneIDs(t *testing.T) {
 	for region, want := range map[string]string{"us-east-1": "use1", "eu-central-1": "euc1", "ap-southeast-2": "apse2", "ap-northeast-1": "apne1", "us-gov-west-1": "usgw1", "sa-east-1": "sae1"} {
 		if got := zoneIDPrefix(region); got != want {
 			t.Errorf("zoneIDPrefix(%s) = %s, want %s", region, got, want)
+		}
+	}
+}
+
+// TestEverySizeAlone replaces one count at a time: nothing else may break by it.
+func TestEverySizeAlone(t *testing.T) {
+	for i := range reflect.TypeFor[Sizes]().NumField() {
+		name := reflect.TypeFor[Sizes]().Field(i).Name
+		if name == "Roles" { // the other things name the standard roles, which then are not all there
+			continue
+		}
+		for _, n := range []int{None, 1, 37} {
+			var s Sizes
+			reflect.ValueOf(&s).Elem().Field(i).SetInt(int64(n))
+			o := New(Options{Accounts: 6, Sizes: s})
+			inv := collect(t, o, firstWorkload(o), "us-east-1")
+			checkReferences(t, name+" "+itoa(n), inv)
+			if got := reflect.ValueOf(o.SizesOf(firstWorkload(o), "us-east-1")).Field(i).Int(); n > 0 && int(got) < n {
+				t.Errorf("%s %d: got %d", name, n, got)
+			}
 		}
 	}
 }

@@ -18,9 +18,24 @@ var groupRoles = []string{
 
 // Places in groupRoles.
 const (
-	bastionRole = 3
-	nodesRole   = 4
+	webRole = iota
+	appRole
+	databaseRole
+	bastionRole
+	nodesRole
+	functionsRole
+	_
+	_
+	batchRole
 )
+
+// groupFor is the group for a role, and its VPC: the default group of the first VPC where the site has none.
+func (s *site) groupFor(role int) (group, vpc int) {
+	if g := s.VPCs + role; g < s.SecurityGroups && s.subnetsIn(g%s.VPCs) > 0 {
+		return g, g % s.VPCs
+	}
+	return 0, 0
+}
 
 func (s *site) groupID(g int) string { return "sg-0" + s.at("security group", g).draw().hex(16) }
 
@@ -113,7 +128,11 @@ func (s *site) sshSource() string {
 
 // exposed is the site with the machine that stands open to the internet.
 func (s *site) exposed() bool {
-	return s.o.problem(s.a, 0) && s.region == s.o.regions[0] && s.SecurityGroups > s.VPCs+bastionRole
+	if !s.o.problem(s.a, 0) || s.region != s.o.regions[0] || s.VPCs == 0 {
+		return false
+	}
+	group, _ := s.groupFor(bastionRole)
+	return group != 0
 }
 
 func (s *site) group(g int) types.SecurityGroup {

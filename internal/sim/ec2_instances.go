@@ -24,11 +24,18 @@ var shapes = []shape{
 	{types.InstanceTypeR5Large, 1}, {types.InstanceTypeM52xlarge, 4},
 }
 
-// machineRoles is what machines do, and the IAM role each kind runs with.
-var machineRoles = []struct{ name, role string }{
-	{"bastion", "bastion-admin"}, {"web", "web-instance"}, {"app", "app-instance"}, {"app", "app-instance"},
-	{"worker", "worker-instance"}, {"eks-node", "eks-node"}, {"batch", "worker-instance"}, {"web", "web-instance"},
-	{"eks-node", "eks-node"}, {"ci-runner", ""},
+// machineKind is what a machine does, the IAM role that it runs with, and where it stands.
+type machineKind struct {
+	name, role string
+	group      int // place in groupRoles
+	public     bool
+}
+
+var machineKinds = []machineKind{
+	{"bastion", "bastion", bastionRole, true}, {"web", "web-instance", webRole, true}, {"app", "app-instance", appRole, false},
+	{"app", "app-instance", appRole, false}, {"worker", "worker-instance", appRole, false}, {"eks-node", "eks-node", nodesRole, false},
+	{"batch", "worker-instance", batchRole, false}, {"web", "web-instance", webRole, true}, {"eks-node", "eks-node", nodesRole, false},
+	{"ci-runner", "", batchRole, false},
 }
 
 // machine is what is decided about an instance, before it is put into words by one API or another.
@@ -50,7 +57,7 @@ type machine struct {
 }
 
 func (s *site) machine(n int) machine {
-	kind := machineRoles[n%len(machineRoles)]
+	kind := machineKinds[n%len(machineKinds)]
 	m := machine{n: n, seed: s.at("instance", n), role: kind.name}
 	d := m.seed.draw()
 	m.launched = d.before(s.o.anchor, 900)
@@ -66,31 +73,33 @@ func (s *site) machine(n int) machine {
 		m.iamRole = s.a.prod.name + "-" + kind.role
 	}
 	m.shape = pick(d, shapes)
-	m.subnet = d.n(s.Subnets)
-	m.stopped = m.role != "eks-node" && d.chance(8)
+	s.placeMachine(&m, kind, d)
+	m.stopped = m.role != "eks-node" && d.chance(8) && !(n == 0 && s.exposed())
 	m.spot = m.role == "ci-runner" || m.role == "batch" && d.chance(50)
-	public := s.tier(m.subnet) == "public"
-	if n == 0 && s.exposed() {
-		m.subnet = (s.VPCs + bastionRole) % s.VPCs // the public subnet of the bastion group's network
-		m.groups = []int{s.VPCs + bastionRole}
-		m.stopped, public = false, true
-	} else if m.role == "eks-node" && s.Clusters > 0 {
-		v := s.clusterVPC()
-		m.subnet = v + s.VPCs*d.n(s.subnetsIn(v))
-		m.groups = []int{s.nodeGroup()}
-		public = s.tier(m.subnet) == "public"
-	} else {
-		v := m.subnet % s.VPCs
-		m.groups = []int{s.groupIn(v, d.n(20))}
-		if other := s.groupIn(v, d.n(20)); other != m.groups[0] && d.chance(35) {
-			m.groups = append(m.groups, other)
-		}
-	}
-	if public && !m.stopped {
+	if s.tier(m.subnet) == "public" && kind.public && !m.stopped {
 		m.publicIP = publicAddress(d)
 	}
 	m.untagged = s.unowned() && n%3 == 1
 	return m
+}
+
+// placeMachine puts a machine into the network of its group, on the public side or not.
+func (s *site) placeMachine(m *machine, kind machineKind, d *draw) {
+	group, vpc := s.groupFor(kind.group)
+	m.groups = []int{group}
+	slots := s.subnetsIn(vpc)
+	slot := d.n(slots)
+	for range min(slots, 4) {
+		m.subnet = vpc + s.VPCs*slot
+		if (s.tier(m.subnet) == "public") == kind.public {
+			break
+		}
+		slot = (slot + 1) % slots
+	}
+	second := s.groupIn(vpc, d.n(20))
+	if role := s.groupRole(second); second != group && role != "web" && role != "bastion" && d.chance(35) {
+		m.groups = append(m.groups, second)
+	}
 }
 
 // unowned is the site where a set of machines has no tags at all.
@@ -102,8 +111,6 @@ func publicAddress(d *draw) string {
 }
 
 func (s *site) instanceID(n int) string { return s.machine(n).id }
-
-func (s *site) instanceARN(n int) string { return s.arn("ec2", "instance/"+s.instanceID(n)) }
 
 func (m machine) windows() bool { return m.role == "batch" && m.n%20 == 6 }
 
@@ -282,7 +289,7 @@ func describeInstances(c *call, in *ec2.DescribeInstancesInput) (*ec2.DescribeIn
 		if last < 0 || *out.Reservations[last].ReservationId != id {
 			out.Reservations = append(out.Reservations, types.Reservation{ReservationId: aws.String(id), OwnerId: aws.String(s.a.id)})
 			last++
-			if role := machineRoles[item.reservation%len(machineRoles)].name; slices.Contains([]string{"web", "worker"}, role) {
+			if role := machineKinds[item.reservation%len(machineKinds)].name; slices.Contains([]string{"web", "worker"}, role) {
 				out.Reservations[last].RequesterId = aws.String("940372691376")
 			}
 		}

@@ -37,17 +37,6 @@ func (s *site) clusterName(n int) string {
 
 func (s *site) clusterARN(n int) string { return s.arn("eks", "cluster/"+s.clusterName(n)) }
 
-// clusterVPC is the network of the clusters: the one that has the group of the nodes.
-func (s *site) clusterVPC() int { return (s.VPCs + nodesRole) % s.VPCs }
-
-// nodeGroup is the security group of the nodes.
-func (s *site) nodeGroup() int {
-	if g := s.VPCs + nodesRole; g < s.SecurityGroups {
-		return g
-	}
-	return s.clusterVPC()
-}
-
 // openCluster tells of the cluster whose endpoint anyone can reach.
 func (s *site) openCluster(n int) bool {
 	return n == 0 && s.o.problem(s.a, 0) && s.region == s.o.regions[min(1, len(s.o.regions)-1)]
@@ -58,6 +47,7 @@ func (s *site) cluster(n int) *types.Cluster {
 	d := at.draw()
 	name := s.clusterName(n)
 	host := d.upper(32)
+	nodes, vpc := s.groupFor(nodesRole)
 	item := &types.Cluster{
 		Name: aws.String(name), Arn: aws.String(s.clusterARN(n)), CreatedAt: aws.Time(d.before(s.o.anchor, 800)), Status: types.ClusterStatusActive,
 		Version: aws.String(pick(d, []string{"1.29", "1.30", "1.31", "1.32"})), PlatformVersion: aws.String("eks." + itoa(5+d.n(20))),
@@ -66,7 +56,7 @@ func (s *site) cluster(n int) *types.Cluster {
 		Identity:             &types.Identity{Oidc: &types.OIDC{Issuer: aws.String("https://oidc.eks." + s.region + "." + s.o.suffix() + "/id/" + host)}},
 		RoleArn:              aws.String(s.o.directory(s.a).roleARNOf("~eks-cluster")),
 		ResourcesVpcConfig: &types.VpcConfigResponse{
-			VpcId: aws.String(s.vpcID(s.clusterVPC())), ClusterSecurityGroupId: aws.String(s.groupID(s.nodeGroup())), SecurityGroupIds: []string{s.groupID(s.nodeGroup())},
+			VpcId: aws.String(s.vpcID(vpc)), ClusterSecurityGroupId: aws.String(s.groupID(nodes)), SecurityGroupIds: []string{s.groupID(nodes)},
 			EndpointPrivateAccess: true, EndpointPublicAccess: d.chance(40), PublicAccessCidrs: []string{office},
 		},
 		KubernetesNetworkConfig: &types.KubernetesNetworkConfigResponse{IpFamily: types.IpFamilyIpv4, ServiceIpv4Cidr: aws.String("172.20.0.0/16")},
@@ -79,7 +69,7 @@ func (s *site) cluster(n int) *types.Cluster {
 		Health:        &types.ClusterHealth{Issues: []types.ClusterIssue{}}, DeletionProtection: aws.Bool(s.a.env == "prod"),
 		Tags: tagMap(s.o.resourceTags(s.a, at, "", "kubernetes")),
 	}
-	for j := s.clusterVPC(); j < s.Subnets && len(item.ResourcesVpcConfig.SubnetIds) < 3; j += s.VPCs {
+	for j := vpc; j < s.Subnets && len(item.ResourcesVpcConfig.SubnetIds) < 3; j += s.VPCs {
 		item.ResourcesVpcConfig.SubnetIds = append(item.ResourcesVpcConfig.SubnetIds, s.subnetID(j))
 	}
 	if d.chance(60) {

@@ -29,7 +29,7 @@ var standardRoles = []roleKind{
 	{name: "AWSServiceRoleForRDS", trusts: "rds.amazonaws.com", policies: []string{"aws-service-role/AmazonRDSServiceRolePolicy"}},
 	{name: "AWSReservedSSO_AdministratorAccess_", trusts: "sso", policies: []string{"AdministratorAccess"}},
 	{name: "AWSReservedSSO_ReadOnly_", trusts: "sso", policies: []string{"ReadOnlyAccess"}},
-	{name: "~bastion-admin", trusts: "ec2.amazonaws.com", policies: []string{"AdministratorAccess"}, profile: true, purpose: "jump host"},
+	{name: "~bastion", trusts: "ec2.amazonaws.com", policies: []string{"AmazonSSMManagedInstanceCore"}, profile: true, purpose: "jump host"},
 	{name: "~web-instance", trusts: "ec2.amazonaws.com", policies: []string{"AmazonSSMManagedInstanceCore"}, profile: true},
 	{name: "~app-instance", trusts: "ec2.amazonaws.com", policies: []string{"AmazonSSMManagedInstanceCore", "CloudWatchAgentServerPolicy"}, profile: true},
 	{name: "~worker-instance", trusts: "ec2.amazonaws.com", policies: []string{"AmazonSSMManagedInstanceCore"}, profile: true},
@@ -53,6 +53,9 @@ func (d *directory) roleKindOf(i int) roleKind {
 		k.policies = slices.Clone(k.policies)
 		if i == 1 && d.a == d.o.management {
 			k.name = discoveryRole
+		}
+		if k.name == "~bastion" && d.o.problem(d.a, 0) {
+			k.policies = []string{"AdministratorAccess"}
 		}
 		return k
 	}

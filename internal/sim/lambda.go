@@ -111,9 +111,9 @@ func (s *site) function(n int) types.FunctionConfiguration {
 		f.Environment = &types.EnvironmentResponse{Variables: vars}
 	}
 	if s.functionInVPC(n) {
-		j := d.n(s.Subnets)
+		group, vpc := s.groupFor(functionsRole)
 		f.VpcConfig = &types.VpcConfigResponse{
-			VpcId: aws.String(s.vpcID(j % s.VPCs)), SubnetIds: []string{s.subnetID(j)}, SecurityGroupIds: []string{s.groupID(s.groupIn(j%s.VPCs, 5))},
+			VpcId: aws.String(s.vpcID(vpc)), SubnetIds: []string{s.subnetID(vpc + s.VPCs*d.n(s.subnetsIn(vpc)))}, SecurityGroupIds: []string{s.groupID(group)},
 			Ipv6AllowedForDualStack: aws.Bool(false),
 		}
 	}

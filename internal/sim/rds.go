@@ -72,7 +72,7 @@ func rdsTag(key, value *string) types.Tag { return types.Tag{Key: key, Value: va
 func (s *site) dbInstance(n int) types.DBInstance {
 	b := s.database(n)
 	d := b.seed.s("facts").draw()
-	v := d.n(s.VPCs)
+	group, vpc := s.groupFor(databaseRole)
 	suffix := s.seed.s("rds endpoint").draw().lower(12)
 	host := b.name + "." + suffix + "." + s.region + ".rds." + s.o.suffix()
 	size := int32(20 << d.n(6))
@@ -93,8 +93,8 @@ func (s *site) dbInstance(n int) types.DBInstance {
 		MonitoringInterval: aws.Int32(0), NetworkType: aws.String("IPV4"), CustomerOwnedIpEnabled: aws.Bool(false), EnabledCloudwatchLogsExports: []string{b.engine.log},
 		DBParameterGroups:     []types.DBParameterGroupStatus{{DBParameterGroupName: aws.String("default." + b.engine.name), ParameterApplyStatus: aws.String("in-sync")}},
 		PendingModifiedValues: &types.PendingModifiedValues{},
-		VpcSecurityGroups:     []types.VpcSecurityGroupMembership{{VpcSecurityGroupId: aws.String(s.groupID(s.groupIn(v, 1))), Status: aws.String("active")}},
-		DBSubnetGroup:         s.dbSubnetGroup(v),
+		VpcSecurityGroups:     []types.VpcSecurityGroupMembership{{VpcSecurityGroupId: aws.String(s.groupID(group)), Status: aws.String("active")}},
+		DBSubnetGroup:         s.dbSubnetGroup(vpc),
 		TagList:               tagList(s.o.resourceTags(s.a, b.seed, "", "database"), rdsTag),
 	}
 	item.AvailabilityZone = item.DBSubnetGroup.Subnets[0].SubnetAvailabilityZone.Name

@@ -14,29 +14,29 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// wholeFile is the size up to which a file is read at once and its handle
-// closed.
-const wholeFile = 1 << 20
+// readAtOnce is how many bytes are read at once, so that no file stays open.
+const readAtOnce = 1 << 20
 
-// Rows are the sorted runs of one file.
+// Rows are the sorted runs of one unit.
 type Rows struct {
 	spool  *Spool
 	name   string
+	offset int64 // in the file
 	runs   []int64
 	end    int64
 	schema []byte // schema message
-	small  []byte // the whole file
+	small  []byte // all of them
 
 	mu   sync.Mutex
 	file *os.File
 	open int // runs that read from file
 }
 
-// Rows opens the file of a result and verifies its checksum. Nothing stays open
-// before Run is called.
+// Rows verifies the checksum of a result's rows, so that its runs can be read.
+// Nothing stays open before Run is called.
 func (s *Spool) Rows(r TableResult) (*Rows, error) {
-	rows := &Rows{spool: s, name: filepath.Join(s.dir, filepath.FromSlash(r.File)), runs: r.Runs, end: r.Bytes}
-	if r.Bytes > wholeFile {
+	rows := &Rows{spool: s, name: filepath.Join(s.dir, filepath.FromSlash(r.File)), offset: r.Offset, runs: r.Runs, end: r.Bytes}
+	if r.Bytes > readAtOnce {
 		if err := s.verify(r); err != nil {
 			return nil, err
 		}
@@ -46,27 +46,45 @@ func (s *Spool) Rows(r TableResult) (*Rows, error) {
 	return rows, rows.readSchema()
 }
 
-func (r *Rows) load(res TableResult) (err error) {
-	if r.small, err = os.ReadFile(r.name); err != nil {
+func (r *Rows) load(res TableResult) error {
+	f, done, err := r.spool.open(res.File)
+	if err != nil {
 		return fmt.Errorf("read spool file: %w", err)
 	}
-	return check(r.name, res, int64(len(r.small)), xxh3.Hash128(r.small))
+	r.small = make([]byte, res.Bytes)
+	n, err := f.ReadAt(r.small, res.Offset)
+	if errors.Is(err, io.EOF) {
+		err = nil // check says that something is missing
+	}
+	if err := errors.Join(err, done()); err != nil {
+		return fmt.Errorf("read spool file: %w", err)
+	}
+	return check(r.name, res, int64(n), xxh3.Hash128(r.small))
 }
 
-// verify reads the file of a result and compares its size and checksum.
+// open opens a file of the spool; the one that units share is open already.
+func (s *Spool) open(name string) (f *os.File, done func() error, err error) {
+	if name == sharedName {
+		return s.shared.file, func() error { return nil }, nil
+	}
+	if f, err = os.Open(filepath.Join(s.dir, filepath.FromSlash(name))); err != nil {
+		return nil, nil, err
+	}
+	return f, f.Close, nil
+}
+
+// verify reads the rows of a result and compares size and checksum.
 func (s *Spool) verify(r TableResult) error {
-	name := filepath.Join(s.dir, filepath.FromSlash(r.File))
-	f, err := os.Open(name)
+	f, done, err := s.open(r.File)
 	if err != nil {
 		return fmt.Errorf("verify spool file: %w", err)
 	}
-	defer f.Close()
 	var sum xxh3.Hasher
-	n, err := io.Copy(&sum, f)
-	if err != nil {
+	n, err := io.Copy(&sum, io.NewSectionReader(f, r.Offset, r.Bytes))
+	if err := errors.Join(err, done()); err != nil {
 		return fmt.Errorf("verify spool file: %w", err)
 	}
-	return check(name, r, n, sum.Sum128())
+	return check(filepath.Join(s.dir, filepath.FromSlash(r.File)), r, n, sum.Sum128())
 }
 
 func check(name string, r TableResult, size int64, sum xxh3.Uint128) error {
@@ -111,7 +129,7 @@ func (r *Rows) section(from, to int64) (*blockReader, error) {
 		r.file = f
 	}
 	r.open++
-	return &blockReader{in: io.NewSectionReader(r.file, from, to-from), left: to - from}, nil
+	return &blockReader{in: io.NewSectionReader(r.file, r.offset+from, to-from), left: to - from}, nil
 }
 
 // release closes the file when no run reads from it.

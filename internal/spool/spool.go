@@ -28,6 +28,7 @@ const (
 	metaName    = "meta.json"
 	journalName = "journal.jsonl"
 	tablesName  = "tables"
+	sharedName  = tablesName + "/shared.rows"
 )
 
 // Meta says which run a spool belongs to.
@@ -82,10 +83,11 @@ type TableResult struct {
 	FailedCalls int64           `json:"failed_calls,omitempty"`
 	Retries     int64           `json:"retries,omitempty"`
 	Throttles   int64           `json:"throttles,omitempty"`
-	File        string          `json:"file,omitempty"` // relative to the spool; "" when there are no rows
-	Bytes       int64           `json:"bytes,omitempty"`
-	Checksum    string          `json:"checksum,omitempty"`     // xxh3 of the file
-	Runs        []int64         `json:"runs,omitempty"`         // where in the file each sorted run begins
+	File        string          `json:"file,omitempty"`         // relative to the spool; "" when there are no rows
+	Offset      int64           `json:"offset,omitempty"`       // where in the file they begin
+	Bytes       int64           `json:"bytes,omitempty"`        // how much of the file they take
+	Checksum    string          `json:"checksum,omitempty"`     // xxh3 of these bytes
+	Runs        []int64         `json:"runs,omitempty"`         // where in these bytes each sorted run begins
 	Mixed       bool            `json:"mixed,omitempty"`        // some row is of another place than the unit
 	DuplicateIn []PlaceCount    `json:"duplicate_in,omitempty"` // whom the duplicates are about, where Mixed
 	Covers      []Place         `json:"covers,omitempty"`       // what this result speaks for; nil: the unit's own place
@@ -100,7 +102,7 @@ type PlaceCount struct {
 // Keep fills in what the file of a table holds.
 func (r *TableResult) Keep(f File) {
 	r.Rows, r.Duplicates, r.DuplicateIn = f.Rows, f.Duplicates, f.DuplicateIn
-	r.File, r.Bytes, r.Checksum, r.Runs, r.Mixed = f.Name, f.Bytes, f.Checksum, f.Runs, f.Mixed
+	r.File, r.Offset, r.Bytes, r.Checksum, r.Runs, r.Mixed = f.Name, f.Offset, f.Bytes, f.Checksum, f.Runs, f.Mixed
 }
 
 // Spool is an open spool. All its methods may be called at the same time.
@@ -111,6 +113,7 @@ type Spool struct {
 	tables  sync.Map // *schema.Schema → *table
 	decoder decoders
 	journal *journal
+	shared  *shared
 }
 
 // Create makes the directory and begins an empty spool in it.
@@ -131,11 +134,15 @@ func Create(dir string, m Meta) (*Spool, error) {
 	if err != nil {
 		return nil, err
 	}
+	s := &Spool{dir: dir, meta: m, journal: j}
+	if s.shared, err = openShared(filepath.Join(dir, sharedName)); err != nil {
+		return nil, errors.Join(err, j.close())
+	}
 	temporary := filepath.Join(dir, metaName+".new")
 	if err := errors.Join(os.WriteFile(temporary, text, 0o600), os.Rename(temporary, filepath.Join(dir, metaName))); err != nil {
-		return nil, errors.Join(fmt.Errorf("write spool meta: %w", err), j.close())
+		return nil, errors.Join(fmt.Errorf("write spool meta: %w", err), s.Close())
 	}
-	return &Spool{dir: dir, meta: m, journal: j}, nil
+	return s, nil
 }
 
 // Open opens the spool of a run that was cut off. A last journal line that was
@@ -152,9 +159,12 @@ func Open(dir string) (s *Spool, lost []UnitID, err error) {
 		return nil, nil, err
 	}
 	s = &Spool{dir: dir, meta: m, journal: j}
+	if s.shared, err = openShared(filepath.Join(dir, sharedName)); err != nil {
+		return nil, nil, errors.Join(err, j.close())
+	}
 	for u, err := range s.Units() {
 		if err != nil {
-			return nil, nil, errors.Join(err, j.close())
+			return nil, nil, errors.Join(err, s.Close())
 		}
 		if !s.whole(u) {
 			lost = append(lost, u.ID)
@@ -237,8 +247,9 @@ func (s *Spool) Dir() string { return s.dir }
 // Meta returns whose spool it is.
 func (s *Spool) Meta() Meta { return s.meta }
 
-// Close syncs and closes the journal.
-func (s *Spool) Close() error { return s.journal.close() }
+// Close syncs the journal and closes the spool. Rows that were not read by then
+// can no longer be.
+func (s *Spool) Close() error { return errors.Join(s.journal.close(), s.shared.file.Close()) }
 
 // Sync makes the lines of the journal durable.
 func (s *Spool) Sync() error { return s.journal.sync() }

@@ -157,7 +157,7 @@ func TestManyRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i%2 == 1 {
-			if err := w.flush(); err != nil { // as another writer's Append does
+			if err := w.Flush(); err != nil { // as another writer's Append does
 				t.Fatal(err)
 			}
 		}
@@ -171,8 +171,8 @@ func TestManyRuns(t *testing.T) {
 	if r.Rows != batch*count || len(r.Runs) != count/2 || !r.Mixed {
 		t.Fatalf("%d rows in %d runs, mixed %v, want %d in %d, true", r.Rows, len(r.Runs), r.Mixed, batch*count, count/2)
 	}
-	if r.Bytes <= wholeFile {
-		t.Fatalf("the file has %d bytes: the test wants one of more than %d", r.Bytes, wholeFile)
+	if r.Bytes <= readAtOnce {
+		t.Fatalf("the file has %d bytes: the test wants one of more than %d", r.Bytes, readAtOnce)
 	}
 	rows, err := s.Rows(r)
 	if err != nil {
@@ -290,7 +290,7 @@ func TestManyWritersAtOnce(t *testing.T) {
 						return err
 					}
 					if other := s.memory.largest(); other != nil {
-						if err := other.flush(); err != nil {
+						if err := other.Flush(); err != nil {
 							return err
 						}
 					}
@@ -361,6 +361,9 @@ func TestAbortLeavesNothing(t *testing.T) {
 		}
 	}
 	files, err := filepath.Glob(filepath.Join(s.Dir(), tablesName, "*", "*"))
+	if info, err := os.Stat(filepath.Join(s.Dir(), sharedName)); err != nil || info.Size() != 0 {
+		t.Fatalf("the shared file: %v, %v, want it empty", info, err)
+	}
 	if err != nil || len(files) != 0 || s.memory.held.Load() != 0 {
 		t.Fatalf("Abort leaves %q and %d bytes held, %v, want nothing", files, s.memory.held.Load(), err)
 	}
@@ -525,39 +528,64 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// Rows of most units stand in a shared file, and those of large ones in their
+// own: both may be damaged.
 func TestDamagedFiles(t *testing.T) {
-	sch := rowtest.Every()
-	damage := map[string]func(name string) error{
-		"missing":   os.Remove,
-		"truncated": func(name string) error { return os.Truncate(name, 10) },
-		"changed": func(name string) error {
-			data, err := os.ReadFile(name)
-			if err != nil {
-				return err
-			}
-			data[len(data)/2] ^= 1
-			return os.WriteFile(name, data, 0o600)
-		},
+	sch := rowtest.Wide()
+	sc := sch.Arrow()
+	change := func(r TableResult, data []byte) []byte {
+		data[r.Offset+r.Bytes/2] ^= 1
+		return data
 	}
-	for name, f := range damage {
+	truncate := func(r TableResult, data []byte) []byte { return data[:r.Offset+10] }
+	for _, test := range []struct {
+		name   string
+		rows   int
+		damage func(r TableResult, data []byte) []byte // nil removes the file
+	}{
+		{"changed in the shared file", 20, change},
+		{"truncated in the shared file", 20, truncate},
+		{"changed in its own file", 4000, change},
+		{"truncated in its own file", 4000, truncate},
+		{"missing", 4000, nil},
+	} {
 		s := create(t)
 		rng := rand.New(rand.NewPCG(1, 1))
 		good, bad := unit(1, ""), unit(2, "")
-		good.Tables = []TableResult{write(t, s, good.ID, sch, rowtest.Random(sch.Arrow(), rng, 20))}
-		bad.Tables = []TableResult{write(t, s, bad.ID, sch, rowtest.Random(sch.Arrow(), rng, 20))}
+		good.Tables = []TableResult{write(t, s, good.ID, sch, rowtest.Instances(sc, rng, []rowtest.Place{home}, 0, 20, 0, "r", testTime))}
+		bad.Tables = []TableResult{write(t, s, bad.ID, sch, rowtest.Instances(sc, rng, []rowtest.Place{home}, 0, test.rows, 1000, "r", testTime))}
 		commit(t, s, good, bad)
-		if err := errors.Join(s.Close(), f(filepath.Join(s.Dir(), bad.Tables[0].File))); err != nil {
+		r := bad.Tables[0]
+		if own := r.Bytes > readAtOnce; own != (test.rows > 1000) || own == (r.File == sharedName) {
+			t.Fatalf("%s: %d bytes in %s", test.name, r.Bytes, r.File)
+		}
+		name := filepath.Join(s.Dir(), r.File)
+		data, err := os.ReadFile(name)
+		if err != nil {
 			t.Fatal(err)
+		}
+		if err := errors.Join(s.Close(), os.Remove(name)); err != nil {
+			t.Fatal(err)
+		}
+		if test.damage != nil {
+			if err := os.WriteFile(name, test.damage(r, data), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 		again, lost, err := Open(s.Dir())
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(lost, []UnitID{bad.ID}) || !slices.Equal(unitIDs(t, again), []UnitID{good.ID}) {
-			t.Errorf("%s: lost %v and found %v, want %v and %v", name, lost, unitIDs(t, again), bad.ID, good.ID)
+			t.Errorf("%s: lost %v and found %v, want %v and %v", test.name, lost, unitIDs(t, again), bad.ID, good.ID)
 		}
-		if _, err := again.Rows(bad.Tables[0]); err == nil || !strings.Contains(err.Error(), "spool file") {
-			t.Errorf("%s: Rows: %v, want an error that names the spool file", name, err)
+		if _, err := again.Rows(r); err == nil || !strings.Contains(err.Error(), "spool file") {
+			t.Errorf("%s: Rows: %v, want an error that names the spool file", test.name, err)
+		}
+		// What is collected again does not overwrite what is whole.
+		write(t, again, bad.ID, sch, rowtest.Instances(sc, rng, []rowtest.Place{home}, 0, 20, 0, "r", testTime))
+		if got := read(t, again, good.Tables[0]); len(got[0]) != 20 {
+			t.Errorf("%s: %d rows of the whole unit, want 20", test.name, len(got[0]))
 		}
 		if err := again.Close(); err != nil {
 			t.Fatal(err)
@@ -670,11 +698,7 @@ func BenchmarkSpool(b *testing.B) {
 		rec := rowtest.Instances(sc, rand.New(rand.NewPCG(1, 2)), []rowtest.Place{home}, 0, n, 300, "r", testTime)
 		b.Run(fmt.Sprint(n, " rows"), func(b *testing.B) {
 			s := create(b)
-			b.ReportAllocs()
-			for b.Loop() {
-				write(b, s, here, sch, rec)
-			}
-			b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "rows/s")
+			rowtest.Measure(b, n, func() { write(b, s, here, sch, rec) })
 		})
 	}
 }

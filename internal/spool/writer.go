@@ -131,6 +131,7 @@ type Writer struct {
 // File is what Close leaves behind.
 type File struct {
 	Name        string // relative to the spool; "" when there were no rows
+	Offset      int64
 	Rows        int64
 	Duplicates  int64
 	DuplicateIn []PlaceCount
@@ -156,7 +157,7 @@ func (w *Writer) Append(rec arrow.RecordBatch) error {
 		return err
 	}
 	if full {
-		return w.flush()
+		return w.Flush()
 	}
 	for w.spool.memory.held.Load() > memoryLimit {
 		other := w.spool.memory.largest()
@@ -164,7 +165,7 @@ func (w *Writer) Append(rec arrow.RecordBatch) error {
 			return nil
 		}
 		// An error of another writer is its own: it comes back there.
-		if err := other.flush(); err != nil && other == w {
+		if err := other.Flush(); err != nil && other == w {
 			return err
 		}
 	}
@@ -210,8 +211,9 @@ func (w *Writer) check(sc *arrow.Schema) error {
 	return nil
 }
 
-// flush writes the rows that are held as a sorted run.
-func (w *Writer) flush() error {
+// Flush writes the rows that are held as a sorted run. Append and Close do it
+// when it is time.
+func (w *Writer) Flush() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.flushLocked(mergedBytes)
@@ -340,7 +342,16 @@ func (w *Writer) own(rec arrow.RecordBatch) bool {
 	return true
 }
 
-// write moves the buffer to the file.
+// writeShared writes all there is to the file that units share.
+func (w *Writer) writeShared() (err error) {
+	w.sum.Write(w.buffer) // a hash never fails
+	w.file.Name, w.file.Bytes = sharedName, int64(len(w.buffer))
+	w.file.Offset, err = w.spool.shared.write(w.buffer)
+	w.buffer = nil
+	return err
+}
+
+// write moves the buffer to a file of the unit's own.
 func (w *Writer) write() error {
 	if w.out == nil {
 		if err := w.create(); err != nil {
@@ -350,9 +361,7 @@ func (w *Writer) write() error {
 	if _, err := w.out.Write(w.buffer); err != nil {
 		return err
 	}
-	if _, err := w.sum.Write(w.buffer); err != nil {
-		return err
-	}
+	w.sum.Write(w.buffer) // a hash never fails
 	w.file.Bytes += int64(len(w.buffer))
 	w.buffer = w.buffer[:0]
 	return nil
@@ -400,7 +409,11 @@ func (w *Writer) Close() (File, error) {
 		block = mergedBytes
 	}
 	err := w.flushLocked(block)
-	if err == nil && len(w.buffer) > 0 {
+	switch {
+	case err != nil || len(w.buffer) == 0:
+	case w.out == nil:
+		err = w.writeShared()
+	default:
 		err = w.write()
 	}
 	if w.out != nil {

@@ -6,7 +6,9 @@ package rowtest
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -233,4 +235,18 @@ func appendInstance(b *array.RecordBuilder, rng *rand.Rand, p Place, number, det
 			}
 		}
 	}
+}
+
+// Measure runs f, which handles rows, as a benchmark.
+func Measure(b *testing.B, rows int, f func()) {
+	b.Helper()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for b.Loop() {
+		f()
+	}
+	runtime.ReadMemStats(&after)
+	total := float64(rows) * float64(b.N)
+	b.ReportMetric(total/b.Elapsed().Seconds(), "rows/s")
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/total, "allocs/row")
 }

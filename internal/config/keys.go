@@ -33,7 +33,7 @@ func fileShape(f *File) shape {
 			{key: "accept_blocked", value: boolean(&f.AcceptBlocked), def: false,
 				doc: "whether units that a service control policy or permission boundary blocks leave the exit code at 0"},
 			{key: "redact", value: text(&f.Redact, oneOf("", "personal")), sample: "personal",
-				doc: "personal to store names, e-mail addresses and phone numbers as hashes; secrets are always removed"},
+				doc: "the word personal stores names, e-mail addresses and phone numbers as hashes; secrets are always removed"},
 		},
 		done: func(r *reader, key string) { finishFile(r, f) },
 	}
@@ -47,7 +47,7 @@ func simulationShape(s *Simulation) shape {
 			{key: "accounts", value: integer(&s.Accounts, 1, 10_000), def: 25, doc: "how many accounts it has"},
 			{key: "regions", value: integer(&s.Regions, 1, 17), def: 4, doc: "how many regions it uses"},
 			{key: "scale", value: number(&s.Scale, 1000), def: 1, doc: "the factor on the number of resources"},
-			{key: "partition", value: text(&s.Partition, partitionWord), def: "aws", doc: "the partition it lives in"},
+			{key: "partition", value: text(&s.Partition, oneOf("aws", "aws-cn", "aws-us-gov", "aws-eusc")), def: "aws", doc: "the partition it lives in"},
 			{key: "faults", value: boolean(&s.Faults), def: true, doc: "whether it has its built-in troubles, such as a partly denied account"},
 		},
 	}
@@ -69,7 +69,7 @@ func sourceShape(s *Source) shape {
 			{key: "organization", value: maybe(&s.Organization, organizationShape),
 				doc: "all accounts of an organization, each through a role of one name"},
 			{key: "external_id", value: secret(&s.ExternalID, externalID), doc: "the external ID of all hops of roles that have none of their own"},
-			{key: "regions", value: regions{&s.Regions}, required: true, doc: "all for the enabled regions of each account, or a list of region names"},
+			{key: "regions", value: regions{&s.Regions}, required: true, doc: "a list of region names, or the word all for those that each account has enabled"},
 			{key: "home_region", value: located(&s.HomeRegion, regionName),
 				doc: "the region where global services are called; the partition's usual one where left out"},
 			{key: "collect", value: texts(&s.Collect, collected), required: true, doc: "a list of what to collect: streams, tables, or globs over them"},
@@ -286,7 +286,7 @@ func carryShape(c *Carry) shape {
 	return shape{
 		name: "carry",
 		keys: []entry{
-			{key: "max_age", value: duration(&c.MaxAge, "0s", "3650d"), def: "14d", doc: "how old the last good rows of a failing unit may get before they are dropped"},
+			{key: "max_age", value: duration(&c.MaxAge, "1h", "3650d"), def: "14d", doc: "how old the last good rows of a failing unit may get before they are dropped"},
 		},
 	}
 }

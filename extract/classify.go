@@ -59,11 +59,14 @@ func (u *Unit) Classify(ctx context.Context, err error) outcome.Outcome {
 			}
 			return o
 		}
-		if o.Kind == outcome.Unavailable {
-			return o
-		}
-		o = outcome.Outcome{Kind: outcome.RegionDisabled, Code: code, Message: o.Message}
-		if u.Region != GlobalRegion {
+		switch {
+		case o.Kind == outcome.Unavailable && u.Collector.Scope != Regional: // the service is there
+			o.Kind, o.Code, o.Advice = outcome.Failed, "unreachable", "Check the network and the name resolution of the machine that runs stocktake."
+		case o.Kind == outcome.Unavailable:
+		case u.session.region == u.session.identity.home:
+			// It has just answered, so it is in use: rows must not be dropped.
+		default:
+			o = outcome.Outcome{Kind: outcome.RegionDisabled, Code: code, Message: o.Message}
 			u.session.disable()
 		}
 	}

@@ -91,7 +91,9 @@ type Covered struct {
 
 // accounts are those that a source last had.
 func (p Previous) accounts(source string) []string {
-	return p.distinct(func(c Covered) (string, bool) { return c.Account, c.Source == source && c.Outcome != outcome.OutOfScope })
+	return p.distinct(func(c Covered) (string, bool) {
+		return c.Account, c.Source == source && c.Outcome != outcome.OutOfScope
+	})
 }
 
 // regions are those in which an account was last asked.

@@ -26,7 +26,12 @@ type Contents struct {
 // verifyFile reads a file with another implementation of Parquet than the one
 // that wrote it: all pages, their values and counts, the metadata and the
 // checksum. It returns the names and types of the columns.
-func verifyFile(in io.ReaderAt, size int64, want Contents) ([]leaf, error) {
+func verifyFile(in io.ReaderAt, size int64, want Contents) (leaves []leaf, err error) {
+	defer func() {
+		if p := recover(); p != nil { // so the reader ends on some damage
+			leaves, err = nil, fmt.Errorf("read the file: %v", p)
+		}
+	}()
 	if size != want.Bytes {
 		return nil, fmt.Errorf("%d bytes, expected %d", size, want.Bytes)
 	}

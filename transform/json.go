@@ -285,7 +285,7 @@ func (e *encoder) dynamic(t reflect.Type, secrets []string) encode {
 			return append(dst, text...)
 		}
 		if v.Kind() == reflect.Pointer && v.Elem().Kind() == reflect.Struct {
-			if _, member, ok := strings.Cut(v.Elem().Type().Name(), "Member"); ok {
+			if member, ok := strings.CutPrefix(v.Elem().Type().Name(), t.Name()+"Member"); ok {
 				if f := v.Elem().FieldByName("Value"); f.IsValid() {
 					inner, err := e.compile(f.Type(), below(secrets, member))
 					if err == nil {

@@ -49,6 +49,7 @@ type ScanFinding struct {
 	Uri            *string
 	Attributes     []types.Attribute
 	types.EnhancedImageScanFinding
+	Score                        *float64 // over the embedded one, which is 0 where there is none
 	ImageScanCompletedAt         *time.Time
 	VulnerabilitySourceUpdatedAt *time.Time
 }
@@ -173,6 +174,7 @@ func scanFindings(i *types.ImageDetail, found *types.ImageScanFindings) []ScanFi
 	for _, f := range found.EnhancedFindings {
 		e := row
 		e.ScanType, e.FindingId, e.EnhancedImageScanFinding = "ENHANCED", aws.ToString(f.FindingArn), f
+		e.Score = &f.Score
 		if f.PackageVulnerabilityDetails != nil {
 			e.Name, e.Uri = f.PackageVulnerabilityDetails.VulnerabilityId, f.PackageVulnerabilityDetails.SourceUrl
 		}

@@ -182,10 +182,14 @@ var details = []detail{
 	{Operation: "GetBucketNotificationConfiguration", Columns: []string{"notification"},
 		Read: func(ctx context.Context, c *s3.Client, b *Bucket) error {
 			o, err := c.GetBucketNotificationConfiguration(ctx, &s3.GetBucketNotificationConfigurationInput{Bucket: b.Name})
-			if err == nil {
+			if err != nil {
+				return err
+			}
+			// S3 answers with an empty configuration where there is none.
+			if o.EventBridgeConfiguration != nil || o.LambdaFunctionConfigurations != nil || o.QueueConfigurations != nil || o.TopicConfigurations != nil {
 				b.Notification = &Notification{o.EventBridgeConfiguration, o.LambdaFunctionConfigurations, o.QueueConfigurations, o.TopicConfigurations}
 			}
-			return err
+			return nil
 		}},
 	{Operation: "GetBucketCors", Columns: []string{"cors_rules"}, Absent: []string{"NoSuchCORSConfiguration"},
 		Read: func(ctx context.Context, c *s3.Client, b *Bucket) error {

@@ -47,7 +47,7 @@ func (s *Spool) Rows(r TableResult) (*Rows, error) {
 }
 
 func (r *Rows) load(res TableResult) error {
-	f, done, err := r.spool.open(res.File)
+	f, done, err := r.spool.open(res)
 	if err != nil {
 		return fmt.Errorf("read spool file: %w", err)
 	}
@@ -62,12 +62,15 @@ func (r *Rows) load(res TableResult) error {
 	return check(r.name, res, int64(n), xxh3.Hash128(r.small))
 }
 
-// open opens a file of the spool; the one that units share is open already.
-func (s *Spool) open(name string) (f *os.File, done func() error, err error) {
-	if name == sharedName {
+// open opens the file of a result; the one that units share is open already.
+func (s *Spool) open(r TableResult) (f *os.File, done func() error, err error) {
+	if r.Offset < 0 || r.Bytes < 0 {
+		return nil, nil, fmt.Errorf("%s: %d bytes at %d", r.File, r.Bytes, r.Offset)
+	}
+	if r.File == sharedName {
 		return s.shared.file, func() error { return nil }, nil
 	}
-	if f, err = os.Open(filepath.Join(s.dir, filepath.FromSlash(name))); err != nil {
+	if f, err = os.Open(filepath.Join(s.dir, filepath.FromSlash(r.File))); err != nil {
 		return nil, nil, err
 	}
 	return f, f.Close, nil
@@ -75,7 +78,7 @@ func (s *Spool) open(name string) (f *os.File, done func() error, err error) {
 
 // verify reads the rows of a result and compares size and checksum.
 func (s *Spool) verify(r TableResult) error {
-	f, done, err := s.open(r.File)
+	f, done, err := s.open(r)
 	if err != nil {
 		return fmt.Errorf("verify spool file: %w", err)
 	}

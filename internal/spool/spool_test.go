@@ -350,11 +350,9 @@ func TestAbortLeavesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		if flush {
-			w.mu.Lock()
-			if err := errors.Join(w.flushLocked(blockBytes), w.write()); err != nil {
+			if err := w.Flush(); err != nil {
 				t.Fatal(err)
 			}
-			w.mu.Unlock()
 		}
 		if err := w.Abort(); err != nil {
 			t.Fatal(err)

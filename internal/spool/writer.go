@@ -216,7 +216,13 @@ func (w *Writer) check(sc *arrow.Schema) error {
 func (w *Writer) Flush() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.flushLocked(mergedBytes)
+	if err := w.flushLocked(mergedBytes); err != nil || len(w.buffer) == 0 {
+		return err
+	}
+	if err := w.write(); err != nil { // the point is to give memory back
+		w.err = fmt.Errorf("spool rows of %s: %w", w.sch.ID(), err)
+	}
+	return w.err
 }
 
 func (w *Writer) flushLocked(block int64) error {

@@ -233,7 +233,8 @@ func (s *Store) staged(run, name string) (string, error) {
 	if strings.Contains(run, "/") {
 		return "", fmt.Errorf("run %q: expected no slash", run)
 	}
-	return filepath.Join(s.root, stagingDir, run, filepath.FromSlash(name)), nil
+	// One flat directory: each level of another one would cost a sync.
+	return filepath.Join(s.root, stagingDir, run, strings.NewReplacer("%", "%25", "/", "%2F").Replace(name)), nil
 }
 
 // Stage implements store.Store. Within a file system it links the file, so that

@@ -18,6 +18,7 @@ type Planned struct {
 	Skipped []string         // configured too, but not asked for in this run
 	Taken   []Taken          // what another source collects of it
 	Preset  *outcome.Outcome // set where nothing is asked
+	Done    bool             // by the run that this one resumes
 }
 
 // Taken is a place of a table that an earlier source collects.
@@ -421,11 +422,11 @@ func (e *Estimate) add(call Call, rows map[string]int64) {
 	}
 }
 
-// Size is the number of accounts and units that the plan asks.
+// Size is the number of accounts and units that are still to be asked.
 func (p *Plan) Size() (accounts, units int) {
 	asked := map[string]bool{}
 	for _, planned := range p.Units {
-		if planned.Preset == nil {
+		if planned.Preset == nil && !planned.Done {
 			asked[planned.Unit.Source+" "+planned.Unit.Account] = true
 			units++
 		}

@@ -103,7 +103,8 @@ func byAccount(plan *Plan, done map[spool.UnitID]bool) [][]*Planned {
 	var order [][]*Planned
 	at := map[string]int{}
 	for _, p := range plan.Units {
-		if p.Preset != nil || done[p.Unit.ID()] {
+		p.Done = done[p.Unit.ID()]
+		if p.Preset != nil || p.Done {
 			continue
 		}
 		key := p.Unit.Source + " " + p.Unit.Account

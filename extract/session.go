@@ -3,6 +3,7 @@ package extract
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -73,8 +74,22 @@ func AWS(c *config.File) Base {
 		if err != nil {
 			return cfg, fmt.Errorf("load AWS configuration: %w", err)
 		}
+		cfg.HTTPClient = plainBodies{cfg.HTTPClient}
 		return cfg, nil
 	}
+}
+
+// plainBodies hides that a request's body can write itself. The SDK closes the
+// body as soon as an answer begins; when Go's transport then looks for bytes
+// past the end, a body that writes itself reports an error (a plain one only
+// its end), and the transport cuts the connection in the middle of the answer.
+type plainBodies struct{ aws.HTTPClient }
+
+func (c plainBodies) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return c.HTTPClient.Do(r)
 }
 
 // retryer gives each client its own adaptive retryer. The SDK's budget of

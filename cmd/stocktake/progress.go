@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -34,10 +36,34 @@ func isTerminal(w io.Writer) (width int, ok bool) {
 }
 
 func (a *app) progress() progress {
-	if _, ok := isTerminal(a.err); ok && a.logFormat == "text" {
+	if _, ok := isTerminal(a.err); ok && a.logFormat == "text" && !a.verbose {
 		return &bars{to: a.err}
 	}
-	return &lines{to: a.err, accounts: map[string]*tally{}}
+	say := func(text string) { fmt.Fprintln(a.err, text) }
+	if a.logFormat == "json" {
+		log := slog.New(slog.NewJSONHandler(a.err, nil))
+		say = func(text string) { log.Info(text) }
+	}
+	return logged{&lines{say: say, accounts: map[string]*tally{}}, a.log}
+}
+
+// logged adds a log record for each table of each unit.
+type logged struct {
+	progress
+	log *slog.Logger
+}
+
+func (l logged) UnitDone(u spool.Unit) {
+	l.progress.UnitDone(u)
+	for _, t := range u.Tables {
+		level := slog.LevelDebug
+		if t.Outcome.Kind.Incomplete(false) {
+			level = slog.LevelInfo
+		}
+		l.log.Log(context.Background(), level, "collected", "table", t.Table, "source", u.ID.Source, "account", u.ID.Account, "region", u.ID.Region,
+			"outcome", t.Outcome.Kind, "code", t.Outcome.Code, "missing_action", t.Outcome.MissingAction, "rows", t.Rows,
+			"calls", t.Calls, "throttles", t.Throttles, "seconds", u.EndedAt.Sub(u.StartedAt).Seconds())
+	}
 }
 
 // tally counts the units of an account.
@@ -66,7 +92,7 @@ func (t *tally) add(u spool.Unit) {
 
 // lines is the progress for logs and pipes: a line for each account.
 type lines struct {
-	to       io.Writer
+	say      func(string)
 	mu       sync.Mutex
 	accounts map[string]*tally
 	left     int
@@ -75,7 +101,7 @@ type lines struct {
 func (l *lines) printf(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	fmt.Fprintf(l.to, format+"\n", args...)
+	l.say(fmt.Sprintf(format, args...))
 }
 
 func (l *lines) Discovering(source string) { l.printf("%s: finding accounts", source) }
@@ -109,8 +135,8 @@ func (l *lines) AccountDone(source, account string) {
 	if t.incomplete > 0 {
 		state = fmt.Sprintf("%d tables not complete", t.incomplete)
 	}
-	fmt.Fprintf(l.to, "%s %s: %d rows, %d calls, %s, %s; %d accounts left\n",
-		source, account, t.rows, t.calls, t.ended.Sub(t.started).Round(10*time.Millisecond), state, l.left)
+	l.say(fmt.Sprintf("%s %s: %d rows, %d calls, %s, %s; %d accounts left",
+		source, account, t.rows, t.calls, t.ended.Sub(t.started).Round(10*time.Millisecond), state, l.left))
 }
 
 func (l *lines) Step(name string) { l.printf("%s", name) }

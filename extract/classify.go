@@ -134,7 +134,6 @@ func refused(o *outcome.Outcome, service, operation string, actions func(string,
 	if operation == "AssumeRole" {
 		o.MissingAction = "sts:AssumeRole"
 		o.Advice = "The role does not exist, does not trust the caller, or expects another external ID; AWS does not say which."
-		return
 	}
 	if m := byOrg.FindStringSubmatch(o.Message); m != nil {
 		o.Kind = outcome.Blocked
@@ -142,7 +141,7 @@ func refused(o *outcome.Outcome, service, operation string, actions func(string,
 		o.Advice = fmt.Sprintf("A %s of the organization forbids %s; set accept_blocked if that is intended.", by, o.MissingAction)
 		return
 	}
-	if o.MissingAction != "" {
+	if o.MissingAction != "" && operation != "AssumeRole" {
 		o.Advice = fmt.Sprintf("Allow %s in the policy of the role that stocktake uses there.", o.MissingAction)
 	}
 }
@@ -177,6 +176,7 @@ func operationOf(err error) (service, operation string) {
 
 var (
 	requestID = regexp.MustCompile(`(?i),? ?\(?(request ?id|host ?id|requestid)[:=] ?[^\s,)]*\)?,?`)
+	localPort = regexp.MustCompile(`[0-9A-Fa-f.:\[\]]+:[0-9]+->`) // of a broken connection
 	encoded   = regexp.MustCompile(`(?s)\s*Encoded authorization failure message:.*`)
 )
 
@@ -193,6 +193,7 @@ func text(err error) string {
 	}
 	message = encoded.ReplaceAllString(message, "")
 	message = requestID.ReplaceAllString(message, "")
+	message = localPort.ReplaceAllString(message, "")
 	if len(message) > 600 {
 		message = strings.ToValidUTF8(message[:600], "") + "…"
 	}

@@ -46,8 +46,10 @@ func (s *State) Find(id string) (StateTable, bool) {
 const attempts = 5
 
 // ReadState returns the last commit and the place of each of its files: all are
-// of this commit, also while it is being completed. events are the tables whose
-// files are looked for.
+// of this commit, also while it is being completed. As long as Head stays what
+// it is they keep their contents, though a file that is not finished may move:
+// then ReadState finds it again. Finished files of a local warehouse keep them
+// for one more commit. events are the tables whose files are looked for.
 func ReadState(ctx context.Context, s store.Store, events ...EventTable) (*State, error) {
 	var err error
 	for range attempts {
@@ -185,7 +187,7 @@ func VerifyRun(ctx context.Context, s store.Store, run string) (RunReport, error
 		f := FileReport{Path: t.Path, Table: t.ID(), Rows: t.Rows, Status: FileOK}
 		if err := verifyObject(ctx, s, m, t); err != nil {
 			f.Status, f.Problem = FileDamaged, err.Error()
-			if errors.Is(err, fs.ErrNotExist) {
+			if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, store.ErrReplaced) {
 				f.Status = FileMissing
 			}
 			if superseded(ctx, s, m, t) {

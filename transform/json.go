@@ -21,6 +21,9 @@ import (
 // json binds a field to a JSON column. Text is a document already; any other
 // value is encoded with AWS's own field names.
 func (b *Builder) json(c schema.Column, t reflect.Type, to array.Builder) (write, error) {
+	if c.Redact == schema.Personal {
+		return nil, fmt.Errorf("source %q: a document cannot be hashed: expected personal on text only, or secret", c.Source)
+	}
 	s := to.(*array.ExtensionBuilder).StorageBuilder().(*array.StringBuilder)
 	base := t
 	if base.Kind() == reflect.Pointer {

@@ -93,6 +93,7 @@ type Builder struct {
 	missing []string // columns of the current row that could not be read
 	broken  []string // scratch: columns found unreadable while the row was appended
 	scratch []byte
+	binding string // column that is being bound
 }
 
 func (p *Plan) newBuilder() (*Builder, error) {
@@ -100,6 +101,7 @@ func (p *Plan) newBuilder() (*Builder, error) {
 	columns := p.Schema.AllColumns()
 	b.columns = make([]write, len(columns))
 	for i, c := range columns {
+		b.binding = c.Name
 		w, err := b.column(c, b.rb.Field(i))
 		if err != nil {
 			return nil, fmt.Errorf("column %s: %w", c.Name, err)

@@ -106,7 +106,7 @@ func (b *Builder) present(c schema.Column, typ string, t reflect.Type, to array.
 			return func(p unsafe.Pointer) { appendTime(s, *(*time.Time)(p)) }, nil
 		}
 		if t.Kind() == reflect.String {
-			return b.parsedTime(c, s), nil
+			return b.parsedTime(s), nil
 		}
 	case "struct":
 		if t.Kind() == reflect.Struct {
@@ -136,7 +136,8 @@ var TimeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999-0700
 
 // parsedTime reads a time that AWS gives as text. Text of another form makes
 // the column NULL and names it as not collected: it is not guessed.
-func (b *Builder) parsedTime(c schema.Column, s *array.TimestampBuilder) write {
+func (b *Builder) parsedTime(s *array.TimestampBuilder) write {
+	column := b.binding
 	return func(p unsafe.Pointer) {
 		text := *(*string)(p)
 		for _, layout := range TimeLayouts {
@@ -146,8 +147,8 @@ func (b *Builder) parsedTime(c schema.Column, s *array.TimestampBuilder) write {
 			}
 		}
 		s.AppendNull()
-		if text != "" && !slices.Contains(b.broken, c.Name) {
-			b.broken = append(b.broken, c.Name)
+		if text != "" && !slices.Contains(b.broken, column) {
+			b.broken = append(b.broken, column)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func TestAlign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for seed := range uint64(20) {
+	for seed := range seeds(20) {
 		rec := rowtest.Random(older, seeded(t, seed), 12).NewSlice(2, 11)
 		got := a.Align(rec)
 		if !got.Schema().Equal(newer) || got.NumRows() != rec.NumRows() {

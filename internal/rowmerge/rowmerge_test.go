@@ -33,6 +33,14 @@ func lines(t testing.TB, rec arrow.RecordBatch) []string {
 	return strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
 }
 
+// seeds is the number of cases of a random test: fewer in short tests.
+func seeds(n uint64) uint64 {
+	if testing.Short() {
+		return n / 5
+	}
+	return n
+}
+
 func seeded(t testing.TB, seed uint64) *rand.Rand {
 	t.Logf("seed %d", seed)
 	return rand.New(rand.NewPCG(seed, 1))
@@ -51,7 +59,7 @@ func randomBatches(sc *arrow.Schema, rng *rand.Rand, n int) []arrow.RecordBatch 
 
 func TestGather(t *testing.T) {
 	sc := rowtest.Every().Arrow()
-	for seed := range uint64(50) {
+	for seed := range seeds(50) {
 		rng := seeded(t, seed)
 		batches := randomBatches(sc, rng, 1+rng.IntN(4))
 		var ranges []rowmerge.Range
@@ -192,7 +200,7 @@ func newOrder(t testing.TB, sc *arrow.Schema, columns ...string) *rowmerge.Order
 func TestSort(t *testing.T) {
 	sc := rowtest.Every().Arrow()
 	orders := [][]string{{"name", "number"}, {"account_id", "region", "name", "number"}, {"flag", "small"}, {"created_at"}, {"small", "name"}, {"number"}}
-	for seed := range uint64(60) {
+	for seed := range seeds(60) {
 		rng := seeded(t, seed)
 		columns := orders[seed%uint64(len(orders))]
 		batches := randomBatches(sc, rng, 1+rng.IntN(4))
@@ -306,7 +314,7 @@ func TestMerge(t *testing.T) {
 	sc := rowtest.Every().Arrow()
 	columns := []string{"account_id", "region", "name", "number"}
 	o := newOrder(t, sc, columns...)
-	for seed := range uint64(80) {
+	for seed := range seeds(80) {
 		rng := seeded(t, seed)
 		var inputs []rowmerge.Input
 		type owned struct {

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -205,7 +206,7 @@ func Parse(file string, text []byte) (*Schema, error) {
 	if err := d.Decode(&s); err != nil {
 		return nil, fmt.Errorf("%s: read schema: %w", file, err)
 	}
-	if d.More() {
+	if _, err := d.Token(); err != io.EOF { // More takes a stray } for the end
 		return nil, fmt.Errorf("%s: read schema: text after the end of the schema", file)
 	}
 	if err := s.validate(); err != nil {

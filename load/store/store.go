@@ -41,7 +41,8 @@ type Store interface {
 	// Locate says where a reader finds a file of the manifest of a run: under
 	// its name, where it is staged, or in the generation that SwitchCurrent
 	// made for the run, which later runs leave alone for a while. The error is
-	// fs.ErrNotExist when no file of that size is in any of these places.
+	// fs.ErrNotExist when no file of that size is in any of these places, and
+	// also ErrReplaced when another file has the name.
 	Locate(ctx context.Context, run string, o Object) (Location, error)
 
 	// Open opens a file for reading where Locate finds it.
@@ -176,6 +177,9 @@ type LockedError struct {
 func (e *LockedError) Error() string {
 	return fmt.Sprintf("the warehouse is locked by %s since %s", e.Holder, e.Since.UTC().Format(time.RFC3339))
 }
+
+// ErrReplaced is the error of looking for a file whose name another one has.
+var ErrReplaced = errors.New("another file has the name")
 
 // ErrConflict is the error of a swap that another one has preceded.
 var ErrConflict = errors.New("another run was committed in the meantime")

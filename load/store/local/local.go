@@ -131,7 +131,7 @@ func (s *Store) write(name string, data []byte) error {
 	if err := s.makeDir(filepath.Dir(name)); err != nil {
 		return err
 	}
-	temporary := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".new")
+	temporary := temporaryOf(name)
 	if err := s.change("write " + temporary); err != nil {
 		return err
 	}
@@ -142,6 +142,11 @@ func (s *Store) write(name string, data []byte) error {
 		return err
 	}
 	return s.move(temporary, name)
+}
+
+// temporaryOf is where a small file is written before it gets its name.
+func temporaryOf(name string) string {
+	return filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".new")
 }
 
 // Put implements store.Store.
@@ -214,12 +219,12 @@ func (s *Store) Delete(_ context.Context, name string) error {
 	if err := s.change("remove " + p); err != nil {
 		return err
 	}
-	if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("delete %s: %w", name, err)
-	} else if err != nil {
-		return nil
+	for _, gone := range []string{p, temporaryOf(p)} { // a Put may have been cut off
+		if err := os.Remove(gone); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("delete %s: %w", name, err)
+		}
 	}
-	if err := syncDir(filepath.Dir(p)); err != nil {
+	if err := syncDir(filepath.Dir(p)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("delete %s: %w", name, err)
 	}
 	return nil
@@ -378,7 +383,7 @@ func (s *Store) Locate(_ context.Context, run string, o store.Object) (store.Loc
 	case errors.Is(err, fs.ErrNotExist):
 		return store.Location{}, fmt.Errorf("locate %s: %w", o.Name, err)
 	case err != nil:
-		return store.Location{}, fmt.Errorf("locate %s: %w: %w", o.Name, err, fs.ErrNotExist)
+		return store.Location{}, fmt.Errorf("locate %s: %w: %w (%w)", o.Name, store.ErrReplaced, err, fs.ErrNotExist)
 	}
 	return store.Location{Path: final, Finished: true}, nil
 }

@@ -402,8 +402,9 @@ func testMissing(t *testing.T, d *destination) {
 		if at, err := d.b.Locate(ctx, "r1", o); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("Locate(%+v) = %+v, %v, want %v", o, at, err, fs.ErrNotExist)
 		}
-		if _, err := d.b.Open(ctx, "r1", o); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("Open(%+v): %v, want %v", o, err, fs.ErrNotExist)
+		replaced := o.Name == st.Name
+		if _, err := d.b.Open(ctx, "r1", o); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, store.ErrReplaced) != replaced {
+			t.Errorf("Open(%+v): %v, want %v, and that it was replaced: %v", o, err, fs.ErrNotExist, replaced)
 		}
 	}
 }

@@ -1,0 +1,311 @@
+package conformance
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"stocktake/extract"
+	"stocktake/internal/fakeaws"
+	"stocktake/internal/schema"
+)
+
+// matcher compares the rows of a table with what the responses held.
+type matcher struct {
+	schema *schema.Schema
+	item   reflect.Type
+	place  place
+	rows   []row
+	texts  map[string]bool // all texts in the responses
+}
+
+// matchRows reports rows that are missing, doubled or made up, and columns that
+// do not hold what their field held.
+func matchRows(t *testing.T, c *extract.Collector, table extract.Table, s *schema.Schema, rows []row, calls []*fakeaws.Call) {
+	t.Helper()
+	m := &matcher{schema: s, item: table.Item, place: place{"aws", fakeaws.Account, home}, rows: parsed(s, rows), texts: map[string]bool{}}
+	var found []reflect.Value
+	for _, call := range calls {
+		if call.Output != nil {
+			out := reflect.ValueOf(call.Output).Elem()
+			collectTexts(out, m.texts)
+			m.find(out, false, &found)
+		}
+	}
+	m.keys(t)
+	if len(found) == 0 {
+		m.byKey(t, calls)
+	} else {
+		m.byItem(t, found)
+	}
+	m.provenance(t)
+}
+
+// find collects the items of the table in a response: values of the SDK type
+// that a row is or embeds, and elements of lists all of whose fields a row has.
+func (m *matcher) find(v reflect.Value, element bool, found *[]reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			m.find(v.Elem(), element, found)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			m.find(v.Index(i), true, found)
+		}
+	case reflect.Struct:
+		if m.isItem(v.Type()) || element && m.isPart(v.Type()) {
+			*found = append(*found, v)
+			return
+		}
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() && f.Name != "ResultMetadata" {
+				m.find(v.Field(i), false, found)
+			}
+		}
+	}
+}
+
+func (m *matcher) isItem(t reflect.Type) bool {
+	if t == m.item {
+		return true
+	}
+	for i := range m.item.NumField() {
+		if f := m.item.Field(i); f.Anonymous && f.Type == t {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *matcher) isPart(t reflect.Type) bool {
+	n := 0
+	for i := range t.NumField() {
+		if f := t.Field(i); f.IsExported() {
+			if _, ok := m.item.FieldByName(f.Name); !ok {
+				return false
+			}
+			n++
+		}
+	}
+	return n > 2
+}
+
+// keys reports rows whose key is incomplete or not theirs alone.
+func (m *matcher) keys(t *testing.T) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, r := range m.rows {
+		var key []string
+		for _, k := range m.schema.Key {
+			if r[k] == nil {
+				t.Errorf("%s: key column %s is NULL in %v", m.schema.Table, k, r)
+			}
+			key = append(key, fmt.Sprint(r[k]))
+		}
+		joined := strings.Join(key, "|")
+		if seen[joined] {
+			t.Errorf("%s: key %s: found in two rows", m.schema.Table, joined)
+		}
+		seen[joined] = true
+	}
+}
+
+// byItem compares rows with the items of the responses.
+func (m *matcher) byItem(t *testing.T, found []reflect.Value) {
+	t.Helper()
+	distinct, matched := map[string]bool{}, map[int]bool{}
+	for _, item := range found {
+		expected := m.expect(item)
+		distinct[m.fingerprint(expected)] = true
+		at, differs := m.closest(expected)
+		if len(differs) > 0 {
+			t.Errorf("%s: no row of %d holds item %s; in the closest, columns differ:\n%s", m.schema.Table, len(m.rows), m.fingerprint(expected), strings.Join(differs, "\n"))
+			continue
+		}
+		matched[at] = true
+	}
+	if len(m.rows) != len(distinct) {
+		t.Errorf("%s: got %d rows, want %d, the number of items in the responses", m.schema.Table, len(m.rows), len(distinct))
+	}
+	for i, r := range m.rows {
+		if !matched[i] {
+			t.Errorf("%s: row %v is of no item in the responses", m.schema.Table, m.key(r))
+		}
+	}
+}
+
+// expect returns the columns whose field the item has.
+func (m *matcher) expect(item reflect.Value) row {
+	r := row{}
+	for _, c := range m.schema.Columns {
+		if first, _, _ := strings.Cut(c.Source, "."); item.FieldByName(first).IsValid() {
+			r[c.Name] = want(c, c.Type, follow(item, c.Source), false)
+		}
+	}
+	if m.schema.ARN != "" && !strings.ContainsAny(m.schema.ARN, "{|") && item.FieldByName(m.schema.ARN).IsValid() {
+		r["arn"] = wantARN(m.schema.ARN, item, m.place)
+	}
+	return r
+}
+
+// fingerprint names the item by the key, or by all of it where it lacks a part
+// of the key.
+func (m *matcher) fingerprint(expected row) string {
+	var key []string
+	for _, k := range m.schema.Key {
+		if k == "account_id" || k == "region" {
+			continue
+		}
+		if expected[k] == nil {
+			return fmt.Sprint(map[string]any(expected))
+		}
+		key = append(key, fmt.Sprint(expected[k]))
+	}
+	if len(key) == 0 {
+		return fmt.Sprint(map[string]any(expected))
+	}
+	return strings.Join(key, "|")
+}
+
+func (m *matcher) closest(expected row) (at int, differs []string) {
+	differs = []string{"there are no rows"}
+	for i, r := range m.rows {
+		if d := diff(expected, r); i == 0 || len(d) < len(differs) {
+			at, differs = i, d
+		}
+	}
+	return at, differs
+}
+
+func diff(expected, got row) []string {
+	var differs []string
+	for _, name := range slices.Sorted(maps.Keys(expected)) {
+		if !reflect.DeepEqual(expected[name], got[name]) {
+			differs = append(differs, fmt.Sprintf("  %s: got %#v\n  want %#v", name, got[name], expected[name]))
+		}
+	}
+	return differs
+}
+
+func (m *matcher) key(r row) []any {
+	var key []any
+	for _, k := range m.schema.Key {
+		key = append(key, r[k])
+	}
+	return key
+}
+
+// byKey compares the last key column with all fields of its name in the
+// responses, where rows are not items of theirs.
+func (m *matcher) byKey(t *testing.T, calls []*fakeaws.Call) {
+	t.Helper()
+	name := m.schema.Key[len(m.schema.Key)-1]
+	i := slices.IndexFunc(m.schema.Columns, func(c schema.Column) bool { return c.Name == name })
+	if i < 0 {
+		if len(m.rows) > 0 {
+			t.Errorf("%s: got %d rows, want none: no response holds an item", m.schema.Table, len(m.rows))
+		}
+		return
+	}
+	expected, got := map[string]bool{}, map[string]bool{}
+	for _, call := range calls {
+		if call.Output != nil {
+			fieldTexts(reflect.ValueOf(call.Output).Elem(), m.schema.Columns[i].Source, expected)
+		}
+	}
+	for _, r := range m.rows {
+		got[fmt.Sprint(r[name])] = true
+	}
+	if !maps.Equal(got, expected) || len(m.rows) != len(expected) {
+		t.Errorf("%s: column %s: got %d rows %v, want one for each of %v", m.schema.Table, name, len(m.rows), got, expected)
+	}
+}
+
+// provenance reports columns that are never filled, and texts that no response holds.
+func (m *matcher) provenance(t *testing.T) {
+	t.Helper()
+	for _, c := range m.schema.AllColumns() {
+		filled := false
+		for _, r := range m.rows {
+			filled = filled || r[c.Name] != nil
+			if field, ok := m.item.FieldByName(c.Source); ok && field.Type.Kind() == reflect.String && len(field.Index) == 1 {
+				continue // may be the collector's own word
+			}
+			if c.Source != "" && !strings.ContainsAny(c.Source, "{|") {
+				m.known(t, c, c.Type, r[c.Name])
+			}
+		}
+		if !filled && len(m.rows) > 0 && c.Redact != schema.Secret && (c.Source != "" || c.Name != "arn" && c.Name != "tags") {
+			t.Errorf("%s: column %s is NULL in all rows, and every field of the responses was filled", m.schema.Table, c.Name)
+		}
+	}
+}
+
+// known reports a text that stands in no response.
+func (m *matcher) known(t *testing.T, c schema.Column, typ string, got any) {
+	t.Helper()
+	elem, _ := schema.Elem(typ)
+	switch got := got.(type) {
+	case string:
+		if typ == "utf8" && c.Decode == "" && !m.texts[got] {
+			t.Errorf("%s: column %s: text %q is in no response", m.schema.Table, c.Name, got)
+		}
+	case []any:
+		for _, e := range got {
+			m.known(t, c, elem, e)
+		}
+	case map[string]any:
+		for k, e := range got {
+			if typ == "struct" {
+				i := slices.IndexFunc(c.Fields, func(f schema.Column) bool { return f.Name == k })
+				m.known(t, c.Fields[i], c.Fields[i].Type, e)
+			} else {
+				m.known(t, c, elem, e)
+			}
+		}
+	}
+}
+
+// collectTexts gathers every text below v.
+func collectTexts(v reflect.Value, texts map[string]bool) {
+	walk(v, "", func(_, text string) { texts[text] = true })
+}
+
+// fieldTexts gathers the texts of all fields of a name below v.
+func fieldTexts(v reflect.Value, name string, texts map[string]bool) {
+	walk(v, "", func(field, text string) {
+		if field == name {
+			texts[text] = true
+		}
+	})
+}
+
+func walk(v reflect.Value, name string, use func(field, text string)) {
+	switch v.Kind() {
+	case reflect.String:
+		use(name, v.String())
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			walk(v.Elem(), name, use)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			walk(v.Index(i), name, use)
+		}
+	case reflect.Map:
+		for _, k := range v.MapKeys() {
+			walk(k, name, use)
+			walk(v.MapIndex(k), name, use)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() && f.Name != "ResultMetadata" {
+				walk(v.Field(i), f.Name, use)
+			}
+		}
+	}
+}

@@ -1,0 +1,285 @@
+package honesttest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/middleware"
+
+	"stocktake/internal/sim"
+	"stocktake/internal/spool"
+)
+
+// wire keeps what AWS hands out in secret, as the client stack sees it.
+type wire struct {
+	mu      sync.Mutex
+	secrets map[string]string // what it is, by its text
+	plain   strings.Builder   // environments of functions
+}
+
+// tap adds the wire to a client stack.
+func (w *wire) tap(cfg *aws.Config) {
+	cfg.APIOptions = append(cfg.APIOptions, func(stack *middleware.Stack) error {
+		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Wire", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+			out, meta, err := next.HandleInitialize(ctx, in)
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			switch o := out.Result.(type) {
+			case *sts.AssumeRoleOutput:
+				w.secrets[aws.ToString(o.Credentials.SessionToken)] = "session token"
+				w.secrets[aws.ToString(o.Credentials.SecretAccessKey)] = "secret of a session"
+			case *lambda.ListFunctionsOutput:
+				for _, f := range o.Functions {
+					if f.Environment != nil {
+						fmt.Fprintln(&w.plain, f.Environment.Variables)
+					}
+				}
+			}
+			return out, meta, err
+		}), middleware.Before)
+	})
+}
+
+// listen returns a world whose secrets are known.
+func listen(t *testing.T, w *world) *wire {
+	t.Helper()
+	heard := &wire{secrets: map[string]string{}}
+	w.stack = append(w.stack, heard.tap)
+	for _, c := range w.org.Canaries() {
+		heard.secrets[c] = "value of an environment"
+	}
+	o := w.source("acme").Organization
+	heard.secrets[o.Discovery.Hops[0].ExternalID.Reveal()] = "external ID of the discovery role"
+	heard.secrets[o.ExternalID.Reveal()] = "external ID of the member role"
+	heard.secrets[w.org.Credentials().SecretAccessKey] = "secret of the base identity"
+	return heard
+}
+
+// absent checks that no secret is in a text.
+func (w *wire) absent(t *testing.T, where string, text []byte) {
+	t.Helper()
+	for secret, what := range w.secrets {
+		if bytes.Contains(text, []byte(secret)) {
+			t.Errorf("%s has a secret: %s", where, what)
+		}
+	}
+}
+
+// absentBelow checks every file below a directory, as it is on the disk.
+func (w *wire) absentBelow(t *testing.T, dir string) {
+	t.Helper()
+	files := 0
+	err := filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		files++
+		w.absent(t, "path", []byte(name))
+		text, err := os.ReadFile(name)
+		w.absent(t, name, text)
+		return err
+	})
+	if err != nil || files == 0 {
+		t.Errorf("%s: read %d files: %v", dir, files, err)
+	}
+}
+
+// everything is all rows of a warehouse, which are compressed on the disk.
+func everything(r *reader) []byte {
+	var text bytes.Buffer
+	for _, f := range r.state.Tables {
+		for _, row := range r.rows("SELECT * FROM " + f.Table) {
+			fmt.Fprintln(&text, row...)
+		}
+	}
+	for _, e := range r.state.Events {
+		for _, row := range r.rows("SELECT * FROM " + e.Table + "_history") {
+			fmt.Fprintln(&text, row...)
+		}
+	}
+	return text.Bytes()
+}
+
+// spooled is all rows of a spool.
+func spooled(t *testing.T, dir string) []byte {
+	t.Helper()
+	s, lost, err := spool.Open(dir)
+	if err != nil || len(lost) > 0 {
+		t.Fatalf("open spool: lost %v, %v", lost, err)
+	}
+	defer s.Close()
+	var text bytes.Buffer
+	for u, err := range s.Units() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range u.Tables {
+			if r.File != "" {
+				writeRows(t, &text, s, r)
+			}
+		}
+	}
+	return text.Bytes()
+}
+
+func writeRows(t *testing.T, to io.Writer, s *spool.Spool, r spool.TableResult) {
+	t.Helper()
+	rows, err := s.Rows(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range rows.Runs() {
+		run, err := rows.Run(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for {
+			rec, err := run.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err == nil {
+				err = array.RecordToJSON(rec, to)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := run.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestSecrets: what AWS or the configuration says in secret is in no file, no
+// row, no progress and no error.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, t.TempDir(), smallCompany)
+	ownExternalIDs(w)
+	heard := listen(t, w)
+	w.org.Deny(sim.Rule{Service: "rds"})
+	w.org.SCP(sim.Rule{Account: w.members[0], Service: "eks"})
+	w.org.RevokeRole(w.members[1])
+	interrupt(t, w, -1, "writing tables")
+	heard.present(t)
+	log := w.seen.log
+	for _, dir := range spools(t, w) {
+		heard.absentBelow(t, dir)
+		rows := spooled(t, dir)
+		heard.absent(t, "spool", rows)
+		if !bytes.Contains(rows, []byte("arn:aws:lambda:")) {
+			t.Errorf("the spool has no function")
+		}
+	}
+	w.run(t, resume)
+	heard.absent(t, "progress", append(log, w.seen.log...))
+	heard.absentBelow(t, w.warehouse())
+	rows := everything(read(t, w.open(t)))
+	heard.absent(t, "warehouse", rows)
+	for _, plain := range []string{"arn:aws:lambda:", "sts:AssumeRole", "rds:DescribeDBInstances"} {
+		if !bytes.Contains(rows, []byte(plain)) {
+			t.Errorf("the warehouse has no %s", plain)
+		}
+	}
+}
+
+// ownExternalIDs gives the roles external IDs that no trust policy in the rows
+// of aws_iam_roles shows: those are AWS's to tell, and stay.
+func ownExternalIDs(w *world) {
+	const discovery, member = "discovery-6cb1d0a2", "member-58e2f94c"
+	o := w.source("acme").Organization
+	o.Discovery.Hops[0].ExternalID, o.ExternalID = discovery, member
+	arn, _ := w.org.DiscoveryRole()
+	name, _ := w.org.MemberRole()
+	trusted := []string{w.org.BaseAccount(), w.org.Management()}
+	for _, a := range w.org.Accounts() {
+		w.org.PutRole(a.ID, sim.Role{Name: name, Trusts: trusted, ExternalID: member})
+	}
+	w.org.PutRole(w.org.Management(), sim.Role{Name: arn[strings.LastIndex(arn, "/")+1:], Trusts: trusted, ExternalID: discovery})
+}
+
+// present checks that the secrets were there to be kept.
+func (w *wire) present(t *testing.T) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	found := map[string]int{}
+	for secret, what := range w.secrets {
+		if what != "value of an environment" || strings.Contains(w.plain.String(), secret) {
+			found[what]++
+		}
+	}
+	for _, what := range []string{"session token", "secret of a session", "value of an environment"} {
+		if found[what] == 0 {
+			t.Errorf("AWS said no %s", what)
+		}
+	}
+}
+
+// TestSecretsOfProgram runs the program itself on the same organization, and
+// reads what it prints.
+func TestSecretsOfProgram(t *testing.T) {
+	t.Parallel()
+	exe := filepath.Join(t.TempDir(), "stocktake")
+	build := exec.CommandContext(t.Context(), "go", "build", "-tags=grpcnotrace", "-o", exe, "stocktake/cmd/stocktake")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the program: %v: %s", err, out)
+	}
+	w := newWorld(t, t.TempDir(), size{accounts: 4, regions: sim.Regions("", 1)})
+	heard := listen(t, w)
+	w.run(t) // sessions are drawn from the seed: those of the program are the same
+	heard.present(t)
+	const wrong = "not-the-external-id-4711"
+	heard.secrets[wrong] = "wrong external ID"
+	head := "simulation: {seed: 7, accounts: 4, regions: 1, scale: 0.05, faults: false}\nrates: {iam: {per_second: 1000, burst: 1000}}\nsources:\n"
+	_, member := w.org.MemberRole()
+	// Without the roles, whose trust policies show external IDs.
+	right := strings.ReplaceAll(w.organizationYAML(""), `["*"]`, `[accounts, ec2, network, s3, security_hub, aws_lambda_functions, aws_iam_users]`)
+	for _, c := range []struct {
+		name, sources string
+		args          []string
+		exit          int
+		says          string
+	}{
+		{"run", right, []string{"run", "--verbose"}, 0, "finding accounts"},
+		{"run as JSON", right, []string{"run", "--verbose", "--log-format=json", "--json"}, 0, `"exit_code": 0`},
+		{"plan", right, []string{"plan"}, 0, "aws_lambda_functions"},
+		{"configuration", right, []string{"config", "check"}, 0, "1 sources"},
+		{"wrong external ID", strings.ReplaceAll(right, member, wrong), []string{"run", "--verbose"}, 3, "sts:AssumeRole"},
+	} {
+		dir := t.TempDir()
+		text := "warehouse: warehouse\n" + head + c.sources
+		if err := os.WriteFile(filepath.Join(dir, "stocktake.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), exe, c.args...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		if got := cmd.ProcessState.ExitCode(); got != c.exit || !bytes.Contains(out, []byte(c.says)) {
+			t.Errorf("%s: exit %d, want %d; want it to say %q:\n%s", c.name, got, c.exit, c.says, out)
+		}
+		heard.absent(t, c.name, out)
+		if c.args[0] == "run" {
+			heard.absentBelow(t, filepath.Join(dir, "warehouse"))
+		}
+	}
+}

@@ -280,7 +280,7 @@ func (e *encoder) dynamic(t reflect.Type, secrets []string) encode {
 			return append(dst, "null"...)
 		}
 		v = v.Elem()
-		if d, ok := v.Interface().(smithyDocument); ok {
+		if d, ok := v.Interface().(smithyDocument); ok && len(secrets) == 0 {
 			text, err := d.MarshalSmithyDocument()
 			if err != nil {
 				return appendQuoted(dst, fmt.Sprintf("unreadable document: %v", err))
@@ -290,13 +290,16 @@ func (e *encoder) dynamic(t reflect.Type, secrets []string) encode {
 		if v.Kind() == reflect.Pointer && v.Elem().Kind() == reflect.Struct {
 			if member, ok := strings.CutPrefix(v.Elem().Type().Name(), t.Name()+"Member"); ok {
 				if f := v.Elem().FieldByName("Value"); f.IsValid() {
-					inner, err := e.compile(f.Type(), below(secrets, member))
+					inner, err := e.value(f.Type(), below(secrets, member))
 					if err == nil {
 						dst = append(appendQuoted(append(dst, '{'), member), ':')
 						return append(inner(dst, f.Addr().UnsafePointer()), '}')
 					}
 				}
 			}
+		}
+		if len(secrets) > 0 {
+			return append(dst, "null"...) // what the paths do not lead into may be the secret
 		}
 		text, err := json.Marshal(v.Interface())
 		if err != nil {

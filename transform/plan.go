@@ -313,6 +313,9 @@ func resolve(t reflect.Type, source string) (path, reflect.Type, error) {
 		}
 		offset := uintptr(0)
 		for at, index := t, f.Index; len(index) > 0; index = index[1:] {
+			if at.Kind() == reflect.Pointer {
+				return nil, nil, fmt.Errorf("source %q: %s embeds %s: expected no pointer", source, t, at)
+			}
 			g := at.Field(index[0])
 			offset += g.Offset
 			at = g.Type

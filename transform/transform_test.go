@@ -28,7 +28,7 @@ func one(columns ...schema.Column) *schema.Schema {
 	return &schema.Schema{Table: "aws_test_things", Version: 1, Description: "Things.", Key: []string{"account_id"}, Columns: columns}
 }
 
-// append compiles the schema for the item and returns the one row as JSON, by column.
+// appended compiles the schema for the item and returns the one row as JSON, by column.
 func appended(t *testing.T, s *schema.Schema, item any, options transform.Options, missing ...string) map[string]string {
 	t.Helper()
 	v := reflect.New(reflect.TypeOf(item))
@@ -215,9 +215,10 @@ func TestNotCollected(t *testing.T) {
 // TestRedaction removes secrets in every shape, and hashes what is personal
 // where that is asked for.
 func TestRedaction(t *testing.T) {
-	text := []schema.Column{{Name: "name", Type: "utf8", Source: "Name"}, {Name: "size", Type: "int32", Source: "Size"}}
-	const hashed = `"sha256:043a718774c572bd8a25adbeb1bfcd5c"` // of "s"; the first half of its sum
-	hashOf := func(s string) string { return strings.ReplaceAll(s, "HASH", strings.Trim(hashed, `"`)) }
+	fields := []schema.Column{{Name: "name", Type: "utf8", Source: "Name"}, {Name: "size", Type: "int32", Source: "Size"}}
+	hashOf := func(s string) string { // HASH is of "s": the first half of its SHA-256
+		return strings.ReplaceAll(s, "HASH", "sha256:043a718774c572bd8a25adbeb1bfcd5c")
+	}
 	document, s := oneField(schema.Column{Type: "json", Redact: schema.Secret}, p(`{"s":1}`))
 	if got := appended(t, s, document, transform.Options{})["f"]; got != "null" {
 		t.Errorf("secret document: got %s, want null", got)
@@ -230,9 +231,9 @@ func TestRedaction(t *testing.T) {
 	}{
 		{"text", schema.Column{Type: "utf8"}, p("s"), `null`, `"s"`, hashOf(`"HASH"`)},
 		{"list", schema.Column{Type: "list<utf8>"}, []string{"s"}, `null`, `["s"]`, hashOf(`["HASH"]`)},
-		{"struct", schema.Column{Type: "struct", Fields: text}, Inner{Name: p("s"), Size: 1}, `null`, `{"name":"s","size":1}`, hashOf(`{"name":"HASH","size":1}`)},
+		{"struct", schema.Column{Type: "struct", Fields: fields}, Inner{Name: p("s"), Size: 1}, `null`, `{"name":"s","size":1}`, hashOf(`{"name":"HASH","size":1}`)},
 		{"map", schema.Column{Type: "map<utf8,utf8>"}, map[string]string{"a": "s"}, `[{"key":"a","value":null}]`, `[{"key":"a","value":"s"}]`, hashOf(`[{"key":"a","value":"HASH"}]`)},
-		{"map of structs", schema.Column{Type: "map<utf8,struct>", Fields: text}, map[string]Inner{"a": {Name: p("s"), Size: 1}}, `[{"key":"a","value":null}]`, `[{"key":"a","value":{"name":"s","size":1}}]`, hashOf(`[{"key":"a","value":{"name":"HASH","size":1}}]`)},
+		{"map of structs", schema.Column{Type: "map<utf8,struct>", Fields: fields}, map[string]Inner{"a": {Name: p("s"), Size: 1}}, `[{"key":"a","value":null}]`, `[{"key":"a","value":{"name":"s","size":1}}]`, hashOf(`[{"key":"a","value":{"name":"HASH","size":1}}]`)},
 		{"number", schema.Column{Type: "int32"}, int32(5), `null`, `5`, `5`},
 	} {
 		for _, form := range []struct {

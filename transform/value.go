@@ -98,7 +98,13 @@ func (b *Builder) present(c schema.Column, typ string, t reflect.Type, to array.
 		}
 	case "binary":
 		if s := to.(*array.BinaryBuilder); t == bytesType {
-			return func(p unsafe.Pointer) { s.Append(*(*[]byte)(p)) }, nil
+			return func(p unsafe.Pointer) {
+				if v := *(*[]byte)(p); v != nil {
+					s.Append(v)
+					return
+				}
+				s.AppendNull()
+			}, nil
 		}
 	case "timestamp":
 		s := to.(*array.TimestampBuilder)

@@ -211,7 +211,6 @@ type recorder struct {
 	mu    sync.Mutex
 	units []spool.Unit
 	log   []byte
-	steps []string
 }
 
 func (r *recorder) note(format string, args ...any) {
@@ -239,10 +238,7 @@ func (r *recorder) UnitDone(u spool.Unit) {
 
 func (r *recorder) AccountDone(source, account string) { r.note("done %s %s", source, account) }
 
-func (r *recorder) Step(name string) {
-	r.note("step %s", name)
-	r.steps = append(r.steps, name)
-}
+func (r *recorder) Step(name string) { r.note("step %s", name) }
 
 // template is a warehouse after an undisturbed run, made once and copied.
 type template struct {

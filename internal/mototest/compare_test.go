@@ -363,12 +363,10 @@ func (c *comparison) object(path string, columns []schema.Column, want, got map[
 		if column.Name == "tags" && path == c.schema.Table && v == nil {
 			v = []any{} // AWS leaves the list out where there are none
 		}
-		at := path + "." + column.Name
-		if there := got[column.Name]; path == c.schema.Table && (column.Name == "account_id" || column.Name == "region" || column.Name == "arn") && v == nil {
-			_ = there // standard has compared it: the item does not name it
-			continue
+		if v == nil && path == c.schema.Table && slices.Contains([]string{"account_id", "region", "arn"}, column.Name) {
+			continue // the item does not name it; standard has compared it
 		}
-		c.value(at, column, column.Type, v, got[column.Name])
+		c.value(path+"."+column.Name, column, column.Type, v, got[column.Name])
 	}
 	for k, v := range want {
 		if !taken[k] && hasLeaf(v) {

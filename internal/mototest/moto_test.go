@@ -54,7 +54,7 @@ var paged = []string{"aws_ec2_instances", "aws_rds_db_instances", "aws_securityh
 // sourceCase is a source of one kind, and the accounts that it leads to.
 type sourceCase struct {
 	name         string
-	yaml         string // {ROLE} is replaced by the ARN of a role, {name} by a fact
+	yaml         string // {name} stands for what fill.py tells of it
 	accounts     []string
 	organization string // account that organization-wide tables are asked of
 }

@@ -94,7 +94,7 @@ func parseLine(line []byte) (Unit, error) {
 	if err := d.Decode(&u); err != nil {
 		return u, fmt.Errorf("read journal line: %w", err)
 	}
-	if d.More() {
+	if _, err := d.Token(); err != io.EOF {
 		return u, errors.New("read journal line: text after the unit")
 	}
 	if u.ID.Collector == "" {

@@ -203,8 +203,8 @@ func caller(ctx context.Context, cfg aws.Config) (*sts.GetCallerIdentityOutput, 
 	if err != nil {
 		return nil, fmt.Errorf("ask who the caller is: %w", err)
 	}
-	if aws.ToString(out.Account) == "" {
-		return nil, &smithy.GenericAPIError{Code: "protocol", Message: "GetCallerIdentity answered without an account"}
+	if aws.ToString(out.Account) == "" || strings.Count(aws.ToString(out.Arn), ":") < 5 {
+		return nil, &smithy.GenericAPIError{Code: "protocol", Message: "GetCallerIdentity answered without an account and its ARN"}
 	}
 	return out, nil
 }

@@ -624,6 +624,7 @@ func TestManifestRefuses(t *testing.T) {
 		`{"format_version":2}`:       "format_version 2: expected 1",
 		`{"format_version":1}`:       "run",
 		`{"format_version":1,"x":1}`: `unknown field "x"`,
+		`{"format_version":1}}`:      "after",
 		`{"format_version":1} {}`:    "after",
 	} {
 		if _, err := ParseManifest([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {

@@ -203,7 +203,6 @@ var (
 		expect:  "a duration such as 90s, 1h or 14d",
 		pattern: regexp.MustCompile(`^([0-9]+d|([0-9]+(\.[0-9]+)?(ms|s|m|h))+)$`),
 	}
-	partitionWord = oneOf(partitionNames...)
 )
 
 func oneOf(words ...string) rule {

@@ -19,19 +19,19 @@ type matcher struct {
 	item   reflect.Type
 	place  place
 	rows   []row
-	texts  map[string]bool // all texts in the responses
+	texts  map[string][]string // all texts in the responses, with the fields that hold them
 }
 
 // matchRows reports rows that are missing, doubled or made up, and columns that
 // do not hold what their field held.
 func matchRows(t *testing.T, c *extract.Collector, table extract.Table, s *schema.Schema, rows []row, calls []*fakeaws.Call) {
 	t.Helper()
-	m := &matcher{schema: s, item: table.Item, place: place{"aws", fakeaws.Account, home}, rows: parsed(s, rows), texts: map[string]bool{}}
+	m := &matcher{schema: s, item: table.Item, place: place{"aws", fakeaws.Account, home}, rows: parsed(s, rows), texts: map[string][]string{}}
 	var found []reflect.Value
 	for _, call := range calls {
 		if call.Output != nil {
 			out := reflect.ValueOf(call.Output).Elem()
-			collectTexts(out, m.texts)
+			walk(out, "", func(field, text string) { m.texts[text] = append(m.texts[text], strings.ToLower(field)) })
 			m.find(out, false, &found)
 		}
 	}
@@ -229,20 +229,36 @@ func (m *matcher) byKey(t *testing.T, calls []*fakeaws.Call) {
 func (m *matcher) provenance(t *testing.T) {
 	t.Helper()
 	for _, c := range m.schema.AllColumns() {
-		filled := false
+		filled, fits := false, c.Type != "utf8" || c.Source == ""
 		for _, r := range m.rows {
 			filled = filled || r[c.Name] != nil
+			fits = fits || m.fits(c, r[c.Name])
 			if field, ok := m.item.FieldByName(c.Source); ok && field.Type.Kind() == reflect.String && len(field.Index) == 1 {
-				continue // may be the collector's own word
+				fits = true // may be the collector's own word
+				continue
 			}
 			if c.Source != "" && !strings.ContainsAny(c.Source, "{|") {
 				m.known(t, c, c.Type, r[c.Name])
 			}
 		}
+		if filled && !fits && !strings.ContainsAny(c.Source, "{|") {
+			t.Errorf("%s: column %s, source %s: its texts are those of other fields: %q", m.schema.Table, c.Name, c.Source, m.rows[0][c.Name])
+		}
 		if !filled && len(m.rows) > 0 && c.Redact != schema.Secret && (c.Source != "" || c.Name != "arn" && c.Name != "tags") {
 			t.Errorf("%s: column %s is NULL in all rows, and every field of the responses was filled", m.schema.Table, c.Name)
 		}
 	}
+}
+
+// fits reports whether some field that holds the text has a name like the
+// column's source: a row's own field may say more ("LastUsedRegion" of
+// "Region"), or less.
+func (m *matcher) fits(c schema.Column, got any) bool {
+	text, ok := got.(string)
+	source := strings.ToLower(c.Source[strings.LastIndexByte(c.Source, '.')+1:])
+	return ok && slices.ContainsFunc(m.texts[text], func(field string) bool {
+		return strings.Contains(source, field) || strings.Contains(field, source)
+	})
 }
 
 // known reports a text that stands in no response.
@@ -251,7 +267,7 @@ func (m *matcher) known(t *testing.T, c schema.Column, typ string, got any) {
 	elem, _ := schema.Elem(typ)
 	switch got := got.(type) {
 	case string:
-		if typ == "utf8" && c.Decode == "" && !m.texts[got] {
+		if typ == "utf8" && c.Decode == "" && m.texts[got] == nil {
 			t.Errorf("%s: column %s: text %q is in no response", m.schema.Table, c.Name, got)
 		}
 	case []any:
@@ -304,7 +320,11 @@ func walk(v reflect.Value, name string, use func(field, text string)) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); f.IsExported() && f.Name != "ResultMetadata" {
-				walk(v.Field(i), f.Name, use)
+				name := f.Name
+				if name == "Value" && strings.Contains(v.Type().Name(), "Member") {
+					name = v.Type().Name() // of a union
+				}
+				walk(v.Field(i), name, use)
 			}
 		}
 	}

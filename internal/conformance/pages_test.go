@@ -22,6 +22,7 @@ func TestPages(t *testing.T) {
 			t.Fatal(r.err)
 		}
 		complete(t, r, c)
+		wantPages(t, r)
 		for _, operation := range operations(c) {
 			if name := c.Service.Name + ":" + operation; !r.run.Gate().Seen(name) {
 				t.Errorf("operation %s is declared, and was not called", name)
@@ -33,6 +34,26 @@ func TestPages(t *testing.T) {
 			}
 		}
 	})
+}
+
+// wantPages compares the answers that named another page with those that were
+// asked for it.
+func wantPages(t *testing.T, r *result) {
+	t.Helper()
+	named, asked := map[string]int{}, map[string]int{}
+	for _, call := range r.calls() {
+		if call.More {
+			named[call.Operation]++
+		}
+		if call.Page > 0 {
+			asked[call.Operation]++
+		}
+	}
+	for operation, n := range named {
+		if asked[operation] != n {
+			t.Errorf("operation %s: got %d further pages asked for, want the %d that were named", operation, asked[operation], n)
+		}
+	}
 }
 
 // TestEmpty reads lists without items: that is an answer.

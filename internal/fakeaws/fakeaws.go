@@ -41,8 +41,9 @@ type Call struct {
 	Operation string
 	Region    string
 	Page      int
-	N         int // its number among all attempts, from 1
-	Of        int // its number among the attempts of the operation, from 1
+	More      bool // the answer names another page
+	N         int  // its number among all attempts, from 1
+	Of        int  // its number among the attempts of the operation, from 1
 	Input     any
 	Output    any   // what was answered
 	Err       error // what was refused with
@@ -142,15 +143,14 @@ func (a *AWS) answer(ctx context.Context, in middleware.DeserializeInput, next m
 		return out, meta, err
 	}
 	output := reflect.New(reflect.TypeOf(out.Result).Elem())
-	for _, problem := range fillOutput(a.options, c, output.Elem()) {
-		a.mu.Lock()
-		a.problems[problem] = true
-		a.mu.Unlock()
-	}
+	more, problems := fillOutput(a.options, c, output.Elem())
 	out.Result = output.Interface()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	c.Output = out.Result
+	for _, problem := range problems {
+		a.problems[problem] = true
+	}
+	c.Output, c.More = out.Result, more
 	return out, meta, nil
 }
 

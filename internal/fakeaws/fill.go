@@ -68,7 +68,7 @@ func hasToken(t reflect.Type) bool {
 // fillOutput fills the answer to a call. Items of equal position are equal in
 // every operation that lists them; where the input names a parent they differ
 // from those of other parents, and repeat its name.
-func fillOutput(o Options, c *Call, out reflect.Value) []string {
+func fillOutput(o Options, c *Call, out reflect.Value) (more bool, problems []string) {
 	in := reflect.ValueOf(c.Input).Elem()
 	f := filler{values: o.Values, service: c.Service, operation: c.Operation, items: 2, echo: map[string]string{}}
 	if o.Items != nil {
@@ -84,8 +84,9 @@ func fillOutput(o Options, c *Call, out reflect.Value) []string {
 		f.first = c.Page * 2
 	}
 	f.fill(out, at{output: true})
-	page(out, f.paginated && c.Page+1 < pages, c.Page+1)
-	return f.problems
+	more = f.paginated && c.Page+1 < pages
+	page(out, more, c.Page+1)
+	return more, f.problems
 }
 
 // parents collects the texts of the input, which name what is asked about.

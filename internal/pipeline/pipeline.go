@@ -368,6 +368,12 @@ func (p *run) publish(ctx context.Context) error {
 		publication.Tables = append(publication.Tables, load.TableFile{Schema: in.Schema, File: file})
 	}
 	_, err = load.Publish(ctx, p.o.Store, publication)
+	var unfinished *load.UnfinishedError
+	if errors.As(err, &unfinished) {
+		p.notes = append(p.notes, unfinished.Error())
+		p.exit = 3
+		return nil
+	}
 	return err
 }
 

@@ -25,7 +25,7 @@ import (
 // blocks are smaller in a file that has several.
 const (
 	runBytes    = 64 << 20
-	memoryLimit = 96 << 20
+	memoryLimit = 64 << 20
 	blockBytes  = 1 << 20
 	mergedBytes = 256 << 10
 	blockRows   = 4096

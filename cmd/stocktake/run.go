@@ -14,6 +14,7 @@ import (
 	"stocktake/extract/all"
 	"stocktake/internal/config"
 	"stocktake/internal/pipeline"
+	"stocktake/load"
 	"stocktake/load/store"
 	"stocktake/load/store/local"
 )
@@ -90,7 +91,7 @@ func (a *app) run(ctx context.Context, file *config.File, o pipeline.Options, as
 	result, err := pipeline.Run(ctx, o)
 	progress.Close()
 	if err != nil {
-		return lockedExit(err)
+		return withExit(err)
 	}
 	for _, note := range result.Notes {
 		fmt.Fprintln(a.err, "note:", note)
@@ -109,11 +110,16 @@ func (a *app) run(ctx context.Context, file *config.File, o pipeline.Options, as
 	return nil
 }
 
-// lockedExit gives the error of a held lock its exit code.
-func lockedExit(err error) error {
+// withExit gives an error the exit code that says what it means for the
+// warehouse: another run holds it, or this one is published all the same.
+func withExit(err error) error {
 	var locked *store.LockedError
-	if errors.As(err, &locked) {
+	var unfinished *load.UnfinishedError
+	switch {
+	case errors.As(err, &locked):
 		return &exitError{exitLocked, err}
+	case errors.As(err, &unfinished):
+		return &exitError{exitIncomplete, err}
 	}
 	return err
 }
@@ -165,7 +171,7 @@ are estimated from the last run, and marked with + before there is one.`,
 				Sources: n.sources, Tables: tables, Observer: progress, Program: version,
 			})
 			if err != nil {
-				return lockedExit(err)
+				return withExit(err)
 			}
 			out := planOf(plan, rows)
 			if asJSON {

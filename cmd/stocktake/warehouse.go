@@ -115,7 +115,7 @@ files by absolute paths, so a warehouse that was moved needs this once.`,
 			}
 			release, err := pipeline.Lock(c.Context(), s, version)
 			if err != nil {
-				return lockedExit(err)
+				return withExit(err)
 			}
 			err = writeViews(c.Context(), s, true)
 			if err := errors.Join(err, release()); err != nil {

@@ -95,7 +95,8 @@ type run struct {
 	release   func() error
 }
 
-// Run collects and publishes. An error means that nothing was published.
+// Run collects and publishes. An error means that nothing was published, unless
+// it is a *load.UnfinishedError: then the next run finishes what is left.
 func Run(ctx context.Context, o Options) (result *Result, err error) {
 	p := &run{o: o, loaded: map[string]loaded{}}
 	p.started = p.now()
@@ -368,12 +369,6 @@ func (p *run) publish(ctx context.Context) error {
 		publication.Tables = append(publication.Tables, load.TableFile{Schema: in.Schema, File: file})
 	}
 	_, err = load.Publish(ctx, p.o.Store, publication)
-	var unfinished *load.UnfinishedError
-	if errors.As(err, &unfinished) {
-		p.notes = append(p.notes, unfinished.Error())
-		p.exit = 3
-		return nil
-	}
 	return err
 }
 

@@ -15,7 +15,7 @@ build:
 # Everything that has to hold.
 test: check
 	$(GO) test -tags $(TAGS) -timeout 20m ./...
-	$(GO) test -tags $(TAGS) -timeout 20m -race $(RACE)
+	$(GO) test -tags $(TAGS) -timeout 20m -race -short $(RACE)
 
 check: build
 	$(GO) vet -tags $(TAGS) ./...

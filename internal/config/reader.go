@@ -14,6 +14,8 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"stocktake/internal/spelling"
 )
 
 // reader walks the YAML of one file and collects what is wrong with it.
@@ -356,7 +358,7 @@ func (r *reader) expand(key, text string) (string, bool) {
 func nearest(name string, known []string) string {
 	best, least := "", max(2, len(name)/3)+1
 	for _, k := range known {
-		d := distance(name, k)
+		d := spelling.Distance(name, k)
 		if len(name) > 2 && strings.Contains(k, name) {
 			d = 1
 		}
@@ -365,24 +367,4 @@ func nearest(name string, known []string) string {
 		}
 	}
 	return best
-}
-
-// distance is that of Levenshtein.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal, row[j+1] = row[j+1], min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

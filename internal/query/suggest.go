@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"stocktake/internal/spelling"
 )
 
 var (
@@ -44,7 +46,7 @@ func nearest(name string, names []string) []string {
 	}
 	var near []candidate
 	for _, other := range names {
-		far := distance(name, strings.ToLower(other))
+		far := spelling.Distance(name, strings.ToLower(other))
 		if far <= max(2, len(name)/3) || strings.Contains(strings.ToLower(other), name) {
 			near = append(near, candidate{other, far})
 		}
@@ -55,25 +57,4 @@ func nearest(name string, names []string) []string {
 		picked = append(picked, c.name)
 	}
 	return picked
-}
-
-// distance counts the letters to insert, delete or change to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -140,7 +140,7 @@ func (s *Schema) Arrow() *arrow.Schema {
 	columns := s.AllColumns()
 	fields := make([]arrow.Field, len(columns))
 	for i, c := range columns {
-		fields[i] = c.arrow(slices.Contains(s.Key, c.Name))
+		fields[i] = c.arrow()
 	}
 	meta := arrow.NewMetadata(
 		[]string{MetaTable, MetaVersion, MetaHash},
@@ -150,7 +150,7 @@ func (s *Schema) Arrow() *arrow.Schema {
 
 // arrow returns the column's Arrow field. Every column is nullable, keys too:
 // a key that AWS leaves out is a duplicate to count and not a file to lose.
-func (c Column) arrow(bool) arrow.Field {
+func (c Column) arrow() arrow.Field {
 	return arrow.Field{Name: c.Name, Type: c.dataType(c.Type), Nullable: true}
 }
 
@@ -181,7 +181,7 @@ func (c Column) dataType(t string) arrow.DataType {
 	}
 	fields := make([]arrow.Field, len(c.Fields))
 	for i, f := range c.Fields {
-		fields[i] = f.arrow(false)
+		fields[i] = f.arrow()
 	}
 	return arrow.StructOf(fields...)
 }

@@ -100,7 +100,7 @@ func TestArrowType(t *testing.T) {
 		if strings.Contains(typ, "struct") {
 			c.Fields = fields
 		}
-		if got := c.arrow(false); got.Type.String() != want || !got.Nullable {
+		if got := c.arrow(); got.Type.String() != want || !got.Nullable {
 			t.Errorf("type %s: got %s (nullable %t), want %s", typ, got.Type, got.Nullable, want)
 		}
 	}

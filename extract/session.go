@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -209,14 +210,17 @@ func caller(ctx context.Context, cfg aws.Config) (*sts.GetCallerIdentityOutput, 
 	return out, nil
 }
 
-// assume returns cfg with the credentials of a role. One cache serves all
-// clients made from it, and renews them five minutes before they end.
+// assume returns cfg with the credentials of a role that a source names.
 func (r *Run) assume(cfg aws.Config, s *config.Source, hop config.Hop) aws.Config {
-	provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(r.gated(cfg, s.Name)), hop.RoleARN, func(o *stscreds.AssumeRoleOptions) {
-		o.RoleSessionName = hop.SessionName
-		if o.RoleSessionName == "" {
-			o.RoleSessionName = "stocktake-" + r.ID
-		}
+	return AssumeRole(cfg, sts.NewFromConfig(r.gated(cfg, s.Name)), hop, "stocktake-"+r.ID)
+}
+
+// AssumeRole returns cfg with the credentials of a role, in a session of the
+// given name where the hop has none of its own. One cache serves all clients
+// made from it, and renews them five minutes before they end.
+func AssumeRole(cfg aws.Config, client stscreds.AssumeRoleAPIClient, hop config.Hop, session string) aws.Config {
+	provider := stscreds.NewAssumeRoleProvider(client, hop.RoleARN, func(o *stscreds.AssumeRoleOptions) {
+		o.RoleSessionName = cmp.Or(hop.SessionName, session)
 		o.Duration = hop.Duration
 		if id := hop.ExternalID.Reveal(); id != "" {
 			o.ExternalID = &id

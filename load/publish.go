@@ -22,6 +22,8 @@ type Publication struct {
 	// Head is what State returned when the run began: the commit fails when
 	// another run was committed since.
 	Head store.Head
+	// Lease is what the caller holds. The commit fails when it was lost.
+	Lease store.Lease
 	// Tables are the files that the run wrote. Kept are those of the parent
 	// that stay as they are. A table that is in neither leaves the warehouse.
 	Tables []TableFile
@@ -92,11 +94,11 @@ var completions = []step{
 	{"switch current", (*publishing).switchCurrent},
 	{"mark the superseded run of the day", (*publishing).markSuperseded},
 	{"run what follows a commit", (*publishing).afterCommit},
-	{"remove spool and staging directory", (*publishing).cleanUp},
+	{"remove the spool", (*publishing).cleanUp},
 	{"forget that the run was being published", (*publishing).forget},
 }
 
-// Publish makes a run visible: all of it or nothing. The caller holds the lock.
+// Publish makes a run visible: all of it or nothing. The caller holds the lease.
 // After an *UnfinishedError the run is published.
 func Publish(ctx context.Context, s store.Store, p Publication) (*Manifest, error) {
 	// The hooks of what an earlier run left undone are those of this one.
@@ -162,7 +164,9 @@ func (w *publishing) stage(ctx context.Context) error {
 	put := func(t *ManifestTable, f File) {
 		g.Go(func() error {
 			st, err := w.store.Stage(ctx, w.m.Run, t.Path, store.File{Path: f.Path, Size: f.Bytes, SHA256: f.SHA256})
-			t.Staged = &st
+			if err == nil {
+				t.Staged = &st
+			}
 			return err
 		})
 	}
@@ -214,6 +218,9 @@ func (w *publishing) writeManifest(ctx context.Context) error {
 
 // commit is the moment at which readers see the run.
 func (w *publishing) commit(ctx context.Context) error {
+	if err := w.Lease.Check(ctx); err != nil {
+		return w.undo(ctx, fmt.Errorf("commit: %w", err))
+	}
 	_, err := w.store.SwapHead(ctx, w.Head, w.m.Run)
 	if err == nil {
 		return nil
@@ -232,14 +239,24 @@ func (w *publishing) commit(ctx context.Context) error {
 }
 
 // undo removes what preparations have left, also when the run was interrupted.
+// It touches nothing but what this run has staged: who has lost the lease is
+// not alone.
 func (w *publishing) undo(ctx context.Context, cause error) error {
-	return fmt.Errorf("publish run %s: %w", w.m.Run, errors.Join(cause, discard(context.WithoutCancel(ctx), w.store, w.m.Run)))
+	ctx = context.WithoutCancel(ctx)
+	errs := []error{cause}
+	for _, t := range slices.Concat(w.m.Tables, w.m.Events) {
+		if t.Staged != nil {
+			errs = append(errs, w.store.Discard(ctx, *t.Staged))
+		}
+	}
+	if errors.Join(errs[1:]...) == nil {
+		errs = append(errs, forgetRun(ctx, w.store, w.m.Run))
+	}
+	return fmt.Errorf("publish run %s: %w", w.m.Run, errors.Join(errs...))
 }
 
-func discard(ctx context.Context, s store.Store, run string) error {
-	if err := s.Discard(ctx, run); err != nil {
-		return err
-	}
+// forgetRun removes what names a run that was not committed.
+func forgetRun(ctx context.Context, s store.Store, run string) error {
 	if err := s.Delete(ctx, manifestPath(run)); err != nil {
 		return err
 	}
@@ -278,7 +295,7 @@ func (w *publishing) finish(ctx context.Context) error {
 func (w *publishing) switchCurrent(ctx context.Context) error {
 	var links []store.Link
 	for _, t := range w.m.Tables {
-		links = append(links, store.Link{As: t.Current, Name: t.Path})
+		links = append(links, store.Link{As: t.Current, Name: t.Path, Size: t.Bytes, SHA256: t.SHA256})
 	}
 	return w.store.SwitchCurrent(ctx, w.m.Run, links)
 }
@@ -312,9 +329,6 @@ func (w *publishing) afterCommit(ctx context.Context) error {
 }
 
 func (w *publishing) cleanUp(ctx context.Context) error {
-	if err := w.store.Discard(ctx, w.m.Run); err != nil { // empty directories, at most
-		return err
-	}
 	if w.hooks.Cleanup == nil {
 		return nil
 	}
@@ -326,9 +340,9 @@ func (w *publishing) forget(ctx context.Context) error {
 }
 
 // Recover finishes what a run that was cut off has left: a committed run is
-// completed, what another one staged is discarded. Every command that may write
+// completed, what other ones staged is discarded. Every command that may write
 // calls it first; when nothing is left it has no effect. The caller holds the
-// lock.
+// lease.
 func Recover(ctx context.Context, s store.Store, hooks Hooks) error {
 	pending, err := s.List(ctx, pendingPrefix)
 	if err != nil {
@@ -342,22 +356,79 @@ func Recover(ctx context.Context, s store.Store, hooks Hooks) error {
 		return fmt.Errorf("recover: %w", err)
 	}
 	for _, p := range pending {
-		run := strings.TrimPrefix(p.Name, pendingPrefix)
-		if run != head.Run {
-			if err := discard(ctx, s, run); err != nil {
+		if run := strings.TrimPrefix(p.Name, pendingPrefix); run == head.Run {
+			m, err := ReadManifest(ctx, s, run)
+			if err != nil {
+				return fmt.Errorf("recover run %s: %w", run, err)
+			}
+			if err := (&publishing{store: s, hooks: hooks, m: m}).complete(ctx); err != nil {
+				return fmt.Errorf("recover: %w", err)
+			}
+		}
+	}
+	if err := Sweep(ctx, s); err != nil {
+		return fmt.Errorf("recover: %w", err)
+	}
+	for _, p := range pending {
+		if run := strings.TrimPrefix(p.Name, pendingPrefix); run != head.Run {
+			if err := forgetRun(ctx, s, run); err != nil {
 				return fmt.Errorf("discard what run %s left: %w", run, err)
 			}
-			continue
-		}
-		m, err := ReadManifest(ctx, s, run)
-		if err != nil {
-			return fmt.Errorf("recover run %s: %w", run, err)
-		}
-		if err := (&publishing{store: s, hooks: hooks, m: m}).complete(ctx); err != nil {
-			return fmt.Errorf("recover: %w", err)
 		}
 	}
 	return nil
+}
+
+// swept are the names that runs of snapshots stage files under.
+var swept = []string{"snapshots/", "events/" + CoverageTable + "/"}
+
+// Sweep discards what runs that have ended staged and did not finish, also
+// where they left no note. The caller holds the lease, and has recovered.
+func Sweep(ctx context.Context, s store.Store) error {
+	left, err := Unfinished(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, st := range left {
+		if err := s.Discard(ctx, st); err != nil {
+			return fmt.Errorf("discard what an earlier run staged: %w", err)
+		}
+	}
+	return nil
+}
+
+// Unfinished returns what runs of snapshots have staged and not finished, but
+// for the last commit, which completes what it staged.
+func Unfinished(ctx context.Context, s store.Store) ([]store.Staged, error) {
+	var left []store.Staged
+	for _, prefix := range swept {
+		found, err := s.Unfinished(ctx, prefix)
+		if err != nil {
+			return nil, fmt.Errorf("look for what earlier runs staged: %w", err)
+		}
+		left = append(left, found...)
+	}
+	if len(left) == 0 {
+		return nil, nil
+	}
+	head, err := s.Head(ctx)
+	if err != nil || head.Run == "" {
+		return left, err
+	}
+	m, err := ReadManifest(ctx, s, head.Run)
+	if err != nil {
+		return nil, fmt.Errorf("look for what earlier runs staged: %w", err)
+	}
+	type upload struct{ name, token string }
+	committed := map[upload]bool{}
+	for _, t := range slices.Concat(m.Tables, m.Events) {
+		if t.Staged != nil {
+			committed[upload{t.Staged.Name, t.Staged.Token}] = true
+		}
+	}
+	return slices.DeleteFunc(left, func(st store.Staged) bool {
+		return committed[upload{st.Name, st.Token}] && (st.Run == "" || st.Run == m.Run)
+	}), nil
 }
 
 // ReadManifest reads the manifest of a run; the error is fs.ErrNotExist when

@@ -38,7 +38,7 @@ func BenchmarkAccount(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		p := Publication{Manifest: Manifest{Run: "run-1", Date: "2026-11-22"}}
+		p := Publication{Manifest: Manifest{Run: "run-1", Date: "2026-11-22"}, Lease: held{}}
 		for _, sch := range schemas {
 			in := TableInput{Schema: sch, Spool: s, Now: testTime, RunID: "run-1", Version: "test", Staging: filepath.Join(dir, "staging")}
 			for r := range regions {

@@ -95,12 +95,18 @@ var scenarios = []scenario{
 }
 
 // eventTable is where each run of the scenarios adds a file.
-var eventTable = EventTable{"e", 1}
+var eventTable = EventTable{CoverageTable, 1}
+
+// held is a lease that no one takes.
+type held struct{}
+
+func (held) Check(context.Context) error { return nil }
+func (held) Release() error              { return nil }
 
 // publication prepares a run; its files are made once for all tests of it.
 func (sc scenario) publication(t testing.TB, files map[string]TableFile, st *State, hooks Hooks) Publication {
 	t.Helper()
-	p := Publication{Manifest: Manifest{Run: sc.run, Date: sc.date, Program: "stocktake test", Sources: []ManifestSource{{"one", []string{"000000000001"}}}}, Head: st.Head, Hooks: hooks}
+	p := Publication{Manifest: Manifest{Run: sc.run, Date: sc.date, Program: "stocktake test", Sources: []ManifestSource{{"one", []string{"000000000001"}}}}, Head: st.Head, Lease: held{}, Hooks: hooks}
 	for _, table := range sc.tables {
 		p.Tables = append(p.Tables, files[table])
 	}
@@ -111,7 +117,7 @@ func (sc scenario) publication(t testing.TB, files map[string]TableFile, st *Sta
 		}
 		p.Kept = append(p.Kept, kept)
 	}
-	e := files["e"]
+	e := files[eventTable.Table]
 	p.Events = []EventFile{{e.Schema, sc.date, e.File}}
 	return p
 }
@@ -119,7 +125,7 @@ func (sc scenario) publication(t testing.TB, files map[string]TableFile, st *Sta
 func (sc scenario) files(t testing.TB, dir string) map[string]TableFile {
 	t.Helper()
 	files := map[string]TableFile{}
-	for _, table := range append([]string{"e"}, sc.tables...) {
+	for _, table := range append([]string{eventTable.Table}, sc.tables...) {
 		files[table] = valueFile(t, dir, table, sc.value)
 	}
 	return files
@@ -238,7 +244,7 @@ func tree(t testing.TB, root string) []string {
 			return err
 		}
 		name, err := filepath.Rel(root, p)
-		if err != nil || strings.HasSuffix(name, ".lock") {
+		if err != nil || strings.HasSuffix(name, ".lock") || strings.HasPrefix(name, ".leases") {
 			return err
 		}
 		if e.Type()&fs.ModeSymlink != 0 {
@@ -556,10 +562,10 @@ func TestVerifyRun(t *testing.T) {
 			t.Errorf("VerifyRun(%s) = %v, want %v", run, got, want)
 		}
 	}
-	want("run-1", map[string]FileStatus{"a.v1": FileSuperseded, "b.v1": FileSuperseded, "e.v1": FileOK})
-	want("run-2", map[string]FileStatus{"a.v1": FileSuperseded, "b.v1": FileOK, "c.v1": FileOK, "e.v1": FileOK})
-	want("run-3", map[string]FileStatus{"a.v1": FileOK, "b.v1": FileOK, "c.v1": FileOK, "e.v1": FileOK})
-	want("run-4", map[string]FileStatus{"a.v1": FileOK, "b.v1": FileOK, "c.v1": FileOK, "e.v1": FileOK})
+	want("run-1", map[string]FileStatus{"a.v1": FileSuperseded, "b.v1": FileSuperseded, eventTable.Table + ".v1": FileOK})
+	want("run-2", map[string]FileStatus{"a.v1": FileSuperseded, "b.v1": FileOK, "c.v1": FileOK, eventTable.Table + ".v1": FileOK})
+	want("run-3", map[string]FileStatus{"a.v1": FileOK, "b.v1": FileOK, "c.v1": FileOK, eventTable.Table + ".v1": FileOK})
+	want("run-4", map[string]FileStatus{"a.v1": FileOK, "b.v1": FileOK, "c.v1": FileOK, eventTable.Table + ".v1": FileOK})
 
 	m, err := ReadManifest(t.Context(), s, "run-3")
 	if err != nil {
@@ -577,8 +583,8 @@ func TestVerifyRun(t *testing.T) {
 	if err := errors.Join(os.Remove(name), os.WriteFile(name, data, 0o600), os.Remove(filepath.Join(root, b.Path))); err != nil {
 		t.Fatal(err)
 	}
-	want("run-3", map[string]FileStatus{"a.v1": FileDamaged, "b.v1": FileMissing, "c.v1": FileOK, "e.v1": FileOK})
-	want("run-1", map[string]FileStatus{"a.v1": FileDamaged, "b.v1": FileMissing, "e.v1": FileOK})
+	want("run-3", map[string]FileStatus{"a.v1": FileDamaged, "b.v1": FileMissing, "c.v1": FileOK, eventTable.Table + ".v1": FileOK})
+	want("run-1", map[string]FileStatus{"a.v1": FileDamaged, "b.v1": FileMissing, eventTable.Table + ".v1": FileOK})
 	if _, err := VerifyRun(t.Context(), s, "run-9"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("VerifyRun of no run: %v, want %v", err, fs.ErrNotExist)
 	}
@@ -661,11 +667,11 @@ func TestKillChild(t *testing.T) {
 	}
 	ctx := context.Background()
 	s := openLocal(t, root, local.BeforeChange(func(string) error { fmt.Println("change"); return nil }))
-	release, err := s.Lock(ctx, store.Holder{Host: "test", PID: os.Getpid()})
+	lease, err := s.Lock(ctx, store.Snapshots, store.Holder{Host: "test", PID: os.Getpid()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer release()
+	defer lease.Release()
 	if err := Recover(ctx, s, Hooks{}); err != nil {
 		t.Fatal(err)
 	}
@@ -719,14 +725,14 @@ func TestKill(t *testing.T) {
 		if n < acknowledged {
 			t.Fatalf("round %d: the last commit is run %d, and run %d was acknowledged", round, n, acknowledged)
 		}
-		release, err := s.Lock(t.Context(), store.Holder{})
+		lease, err := s.Lock(t.Context(), store.Snapshots, store.Holder{})
 		if err != nil {
 			t.Fatalf("round %d: the lock of a killed process: %v", round, err)
 		}
 		if err := Recover(t.Context(), s, Hooks{}); err != nil {
 			t.Fatalf("round %d: Recover: %v", round, err)
 		}
-		if err := release(); err != nil {
+		if err := lease.Release(); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := seenCurrent(t, root), seen(t, readStateOf(t, s)); !maps.Equal(got, want) || len(leftovers(t, root)) > 0 {

@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"stocktake/load/store"
 )
@@ -45,22 +49,46 @@ func (s *State) Find(id string) (StateTable, bool) {
 // of.
 const attempts = 5
 
+// Waits of ReadState for a commit that is being completed, where nobody can
+// read what is only staged.
+const (
+	waitFirst = 50 * time.Millisecond
+	waitMost  = 2 * time.Second
+	waitAll   = 20 * time.Second
+)
+
 // ReadState returns the last commit and the place of each of its files: all are
 // of this commit, also while it is being completed. As long as Head stays what
 // it is they keep their contents, though a file that is not finished may move:
 // then ReadState finds it again. Finished files of a local warehouse keep them
-// for one more commit. events are the tables whose files are looked for.
+// for one more commit. events are the tables whose files are looked for. The
+// error is store.ErrUnfinished when the commit is not completed in 20 s: then
+// Recover completes it.
 func ReadState(ctx context.Context, s store.Store, events ...EventTable) (*State, error) {
 	var err error
-	for range attempts {
+	began, wait := time.Now(), waitFirst
+	for tries := 0; tries < attempts; {
 		var st *State
-		if st, err = readState(ctx, s, events); err == nil {
+		st, err = readState(ctx, s, events)
+		switch {
+		case err == nil:
 			return st, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
+		case errors.Is(err, store.ErrUnfinished):
+			if time.Since(began) > waitAll {
+				return nil, err
+			}
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(wait):
+			}
+			wait = min(2*wait, waitMost)
+		case errors.Is(err, fs.ErrNotExist):
+			// Files of a commit go away only when later ones take their place.
+			tries++
+		default:
 			return nil, err
 		}
-		// Files of a commit go away only when later ones take their place.
 	}
 	return nil, err
 }
@@ -84,12 +112,21 @@ func readState(ctx context.Context, s store.Store, events []EventTable) (*State,
 		return nil, fmt.Errorf("read the state of the warehouse: %w", err)
 	}
 	st := &State{Head: head, Manifest: m}
-	for _, t := range m.Tables {
-		at, err := s.Locate(ctx, m.Run, t.Object())
-		if err != nil {
-			return nil, fmt.Errorf("read the state of the warehouse: table %s: %w", t.ID(), err)
-		}
-		st.Tables = append(st.Tables, StateTable{t, at})
+	st.Tables = make([]StateTable, len(m.Tables))
+	g, locating := errgroup.WithContext(ctx)
+	g.SetLimit(4 * concurrency)
+	for i, t := range m.Tables {
+		g.Go(func() error {
+			at, err := s.Locate(locating, m.Run, t.Object())
+			if err != nil {
+				return fmt.Errorf("read the state of the warehouse: table %s: %w", t.ID(), err)
+			}
+			st.Tables[i] = StateTable{t, at}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
 	}
 	for _, e := range events {
 		files, err := eventFiles(ctx, s, m, e)
@@ -108,30 +145,20 @@ func eventFiles(ctx context.Context, s store.Store, m *Manifest, e EventTable) (
 	if err != nil {
 		return nil, err
 	}
-	var paths []string
-	seen := map[string]bool{}
-	locate := func(o store.Object) error {
-		at, err := s.Locate(ctx, m.Run, o)
-		if err == nil && !seen[o.Name] {
-			seen[o.Name] = true
-			paths = append(paths, at.Path)
-		}
-		return err
+	paths := map[string]string{} // by name
+	for _, f := range finished {
+		paths[f.Name] = s.Root() + "/" + f.Name
 	}
 	for _, t := range m.Events {
 		if strings.HasPrefix(t.Path, eventPrefix(e.Table, e.Version)) {
-			if err := locate(t.Object()); err != nil {
+			at, err := s.Locate(ctx, m.Run, t.Object())
+			if err != nil {
 				return nil, err
 			}
+			paths[t.Path] = at.Path
 		}
 	}
-	for _, f := range finished {
-		if err := locate(store.Object{Name: f.Name, Size: f.Size}); err != nil {
-			return nil, err
-		}
-	}
-	slices.Sort(paths)
-	return paths, nil
+	return slices.Sorted(maps.Values(paths)), nil
 }
 
 // FileStatus is what VerifyRun found of a file.

@@ -16,7 +16,6 @@ import (
 	"stocktake/internal/pipeline"
 	"stocktake/load"
 	"stocktake/load/store"
-	"stocktake/load/store/local"
 )
 
 // narrowing holds the flags that narrow one run.
@@ -80,15 +79,10 @@ reason. Stopped by Ctrl-C, the run can go on later with --resume.`,
 }
 
 func (a *app) run(ctx context.Context, file *config.File, o pipeline.Options, asJSON bool) error {
-	s, err := local.Open(file.Warehouse)
-	if err != nil {
-		return err
-	}
 	progress := a.progress()
 	defer progress.Close()
-	o.Config, o.Collectors, o.Streams, o.Base = file, all.Collectors, all.Streams, base(file)
-	o.Store, o.Observer, o.Program, o.Views = s, progress, version, refreshViews(s)
-	result, err := pipeline.Run(ctx, o)
+	o.Observer = progress
+	result, err := a.collect(ctx, file, o)
 	progress.Close()
 	if err != nil {
 		return withExit(err)
@@ -108,6 +102,17 @@ func (a *app) run(ctx context.Context, file *config.File, o pipeline.Options, as
 		return &exitError{code: result.Exit}
 	}
 	return nil
+}
+
+// collect runs the pipeline with what the configuration says.
+func (a *app) collect(ctx context.Context, file *config.File, o pipeline.Options) (*pipeline.Result, error) {
+	s, err := a.destination(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	o.Config, o.Collectors, o.Streams, o.Base = file, all.Collectors, all.Streams, base(file)
+	o.Store, o.Program, o.Views = s, version, refreshViews(s)
+	return pipeline.Run(ctx, o)
 }
 
 // withExit gives an error the exit code that says what it means for the
@@ -160,7 +165,7 @@ are estimated from the last run, and marked with + before there is one.`,
 			if err != nil {
 				return err
 			}
-			s, err := local.Open(file.Warehouse)
+			s, err := a.destination(c.Context(), file)
 			if err != nil {
 				return err
 			}

@@ -16,27 +16,34 @@ import (
 	"stocktake/internal/pipeline"
 	"stocktake/internal/query"
 	"stocktake/load"
-	"stocktake/load/store/local"
+	"stocktake/load/store"
 )
 
 // historyTables are the event tables that have views.
 var historyTables = []load.EventTable{{Table: load.CoverageTable, Version: 1}}
 
-// state reads the last commit of the configured warehouse.
-func (a *app) state(ctx context.Context) (*load.State, *local.Store, error) {
+// state reads the last commit of the configured warehouse. One that a run was
+// cut off from completing, and that no reader can see, is completed first.
+func (a *app) state(ctx context.Context) (*load.State, store.Store, error) {
 	file, err := a.config()
 	if err != nil {
 		return nil, nil, err
 	}
 	empty := fmt.Errorf("the warehouse %s is empty: `stocktake run` fills it", file.Warehouse)
-	if _, err := os.Stat(file.Warehouse); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(file.Warehouse); isLocal(file.Warehouse) && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, empty
 	}
-	s, err := local.Open(file.Warehouse)
+	s, err := a.destination(ctx, file)
 	if err != nil {
 		return nil, nil, err
 	}
 	state, err := load.ReadState(ctx, s, historyTables...)
+	if errors.Is(err, store.ErrUnfinished) {
+		if err := pipeline.Complete(ctx, pipeline.Options{Config: file, Store: s, Program: version, Views: refreshViews(s)}); err != nil {
+			return nil, nil, withExit(fmt.Errorf("complete the last run, which was cut off: %w", err))
+		}
+		state, err = load.ReadState(ctx, s, historyTables...)
+	}
 	if err == nil && state.Manifest == nil {
 		err = empty
 	}
@@ -63,41 +70,58 @@ func historyViews(state *load.State) []query.View {
 	return views
 }
 
+// isLocal reports whether a warehouse is a folder.
+func isLocal(root string) bool { return !strings.Contains(root, "://") }
+
 // refreshViews makes stocktake.duckdb anew where the views have changed. Its
-// views read current/ and the events, so that they hold for later runs too.
-func refreshViews(s *local.Store) func(context.Context) error {
-	return func(ctx context.Context) error { return writeViews(ctx, s, false) }
+// views read current/ and the events, so that they hold for later runs too. A
+// warehouse that is not a folder has none.
+func refreshViews(s store.Store) func(context.Context) error {
+	return func(ctx context.Context) error {
+		root := s.Root()
+		if !isLocal(root) {
+			return nil
+		}
+		tables, history, err := standingViews(ctx, s)
+		if err != nil {
+			return err
+		}
+		stamp := filepath.Join(root, ".views")
+		want := query.ViewsFingerprint(tables, history)
+		have, err := os.ReadFile(stamp)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("read the stamp of the views: %w", err)
+		}
+		database := filepath.Join(root, databaseName)
+		if _, err := os.Stat(database); err == nil && string(have) == want {
+			return nil
+		}
+		if err := query.WriteViews(ctx, database, tables, history); err != nil {
+			return err
+		}
+		return os.WriteFile(stamp, []byte(want), 0o644)
+	}
 }
 
-func writeViews(ctx context.Context, s *local.Store, always bool) error {
-	root := s.Root()
+const databaseName = "stocktake.duckdb"
+
+// standingViews are views that hold for later runs too: of the files in
+// current/, and of all events.
+func standingViews(ctx context.Context, s store.Store) ([]query.Table, []query.View, error) {
 	state, err := load.ReadState(ctx, s)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	tables := queryTables(state)
 	for i, t := range state.Tables {
-		tables[i].Files = []string{filepath.Join(root, "current", t.Current)}
+		tables[i].Files = []string{s.Root() + "/current/" + t.Current}
 	}
 	var history []query.View
 	for _, e := range historyTables {
-		glob := filepath.Join(root, "events", e.Table, fmt.Sprintf("v%d", e.Version), "*", "*.parquet")
+		glob := fmt.Sprintf("%s/events/%s/v%d/*/*.parquet", s.Root(), e.Table, e.Version)
 		history = append(history, query.View{Name: e.Table + "_history", SQL: query.ReadParquet([]string{glob})})
 	}
-	stamp := filepath.Join(root, ".views")
-	want := query.ViewsFingerprint(tables, history)
-	have, err := os.ReadFile(stamp)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read the stamp of the views: %w", err)
-	}
-	database := filepath.Join(root, "stocktake.duckdb")
-	if _, err := os.Stat(database); err == nil && string(have) == want && !always {
-		return nil
-	}
-	if err := query.WriteViews(ctx, database, tables, history); err != nil {
-		return err
-	}
-	return os.WriteFile(stamp, []byte(want), 0o644)
+	return tables, history, nil
 }
 
 func (a *app) viewsCommand() *cobra.Command {
@@ -113,15 +137,18 @@ files by absolute paths, so a warehouse that was moved needs this once.`,
 			if err != nil {
 				return err
 			}
-			release, err := pipeline.Lock(c.Context(), s, version)
+			lease, err := pipeline.Lock(c.Context(), s, version)
 			if err != nil {
 				return withExit(err)
 			}
-			err = writeViews(c.Context(), s, true)
-			if err := errors.Join(err, release()); err != nil {
+			err = os.Remove(filepath.Join(s.Root(), ".views"))
+			if err == nil || errors.Is(err, fs.ErrNotExist) {
+				err = refreshViews(s)(c.Context())
+			}
+			if err := errors.Join(err, lease.Release()); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(a.out, filepath.Join(s.Root(), "stocktake.duckdb"))
+			_, err = fmt.Fprintln(a.out, filepath.Join(s.Root(), databaseName))
 			return err
 		},
 	}
@@ -168,7 +195,7 @@ func (a *app) runsCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) showRun(ctx context.Context, s *local.Store, id string, asJSON bool) error {
+func (a *app) showRun(ctx context.Context, s store.Store, id string, asJSON bool) error {
 	m, err := load.ReadManifest(ctx, s, id)
 	if errors.Is(err, fs.ErrNotExist) {
 		return usage(fmt.Errorf("no run %q: `stocktake runs` lists them", id))

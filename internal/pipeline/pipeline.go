@@ -92,7 +92,7 @@ type run struct {
 	loaded    map[string]loaded
 	unchanged []string
 	rows      []load.CoverageRow
-	release   func() error
+	lease     store.Lease
 }
 
 // Run collects and publishes. An error means that nothing was published, unless
@@ -149,8 +149,8 @@ func (p *run) close() error {
 	if p.spool != nil {
 		errs = append(errs, p.spool.Close())
 	}
-	if p.release != nil {
-		errs = append(errs, p.release())
+	if p.lease != nil {
+		errs = append(errs, p.lease.Release())
 	}
 	return errors.Join(errs...)
 }
@@ -171,24 +171,37 @@ func (o Options) hooks() load.Hooks {
 }
 
 func (p *run) lock(ctx context.Context) (err error) {
-	p.release, err = Lock(ctx, p.o.Store, p.o.Program)
+	p.lease, err = Lock(ctx, p.o.Store, p.o.Program)
 	if err != nil {
 		return err
 	}
-	return load.Recover(ctx, p.o.Store, p.o.hooks())
+	if err := load.Recover(ctx, p.o.Store, p.o.hooks()); err != nil {
+		return err
+	}
+	return load.Sweep(ctx, p.o.Store)
 }
 
-// Lock takes the warehouse for this process.
-func Lock(ctx context.Context, s store.Store, program string) (release func() error, err error) {
+// Lock takes the warehouse for this process, to publish snapshots.
+func Lock(ctx context.Context, s store.Store, program string) (store.Lease, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("find the name of this machine: %w", err)
 	}
-	return s.Lock(ctx, store.Holder{Host: host, PID: os.Getpid(), Program: "stocktake " + program, Since: time.Now()})
+	return s.Lock(ctx, store.Snapshots, store.Holder{Host: host, PID: os.Getpid(), Program: "stocktake " + program, Since: time.Now()})
+}
+
+// Complete finishes what a run that was cut off has left, for readers that
+// cannot see it before.
+func Complete(ctx context.Context, o Options) error {
+	lease, err := Lock(ctx, o.Store, o.Program)
+	if err != nil {
+		return err
+	}
+	return errors.Join(load.Recover(ctx, o.Store, o.hooks()), lease.Release())
 }
 
 func (p *run) readLast(ctx context.Context) (err error) {
-	p.state, p.previous, err = readLast(ctx, p.o.Store)
+	p.state, p.previous, err = readLast(ctx, p.o)
 	if err != nil {
 		return err
 	}
@@ -200,24 +213,43 @@ func (p *run) readLast(ctx context.Context) (err error) {
 	return nil
 }
 
-func readLast(ctx context.Context, s store.Store) (*load.State, extract.Previous, error) {
-	state, err := load.ReadState(ctx, s)
+func readLast(ctx context.Context, o Options) (*load.State, extract.Previous, error) {
+	state, err := load.ReadState(ctx, o.Store)
 	if err != nil {
 		return nil, extract.Previous{}, err
 	}
 	var previous extract.Previous
 	for _, t := range state.Tables {
 		if t.Table == load.CoverageTable {
-			previous, err = readCoverage(t.Location.Path)
+			err = o.reading(ctx, state.Head.Run, t, "", func(path string) (err error) {
+				previous, err = readCoverage(path)
+				return err
+			})
 		}
 	}
 	return state, previous, err
 }
 
+// reading calls f with a path where a file of the last commit can be read on
+// this machine. A copy, where one is needed, is made in a new directory in dir.
+func (o Options) reading(ctx context.Context, head string, t load.StateTable, dir string, f func(path string) error) (err error) {
+	if t.Location.Remote() {
+		if dir, err = os.MkdirTemp(dir, "stocktake-"); err != nil {
+			return fmt.Errorf("read table %s of the last run: %w", t.Table, err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	}
+	path, err := store.Fetch(ctx, o.Store, head, t.Object(), dir)
+	if err != nil {
+		return fmt.Errorf("read table %s of the last run: %w", t.Table, err)
+	}
+	return f(path)
+}
+
 // Plan does the first steps of a run, up to the units, and returns the rows of
 // each table that the last run had. It writes nothing.
 func Plan(ctx context.Context, o Options) (*extract.Plan, map[string]int64, error) {
-	_, previous, err := readLast(ctx, o.Store)
+	_, previous, err := readLast(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -331,7 +363,7 @@ func (p *run) publish(ctx context.Context) error {
 		return err
 	}
 	publication := load.Publication{
-		Head: p.state.Head, Hooks: p.o.hooks(), Now: p.now,
+		Head: p.state.Head, Lease: p.lease, Hooks: p.o.hooks(), Now: p.now,
 		Manifest: load.Manifest{
 			Run: p.id, Date: p.date, StartedAt: p.started.UTC(), Program: p.o.Program, ConfigHash: p.o.Config.Hash(), ExitCode: p.exit, Sources: p.sources(),
 		},
@@ -359,10 +391,12 @@ func (p *run) publish(ctx context.Context) error {
 		if in.Schema, err = schemas.Newest(t.name); err != nil {
 			return err
 		}
-		if last, ok := p.last[t.name]; ok {
-			in.Previous = &load.Previous{Path: last.Location.Path, RunID: last.WrittenBy}
-		}
-		file, err := t.write(in)
+		var file load.File
+		err = p.withPrevious(ctx, t.name, func(previous *load.Previous) (err error) {
+			in.Previous = previous
+			file, err = t.write(in)
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("write %s: %w", t.name, err)
 		}

@@ -76,11 +76,25 @@ func (p *run) writeTable(ctx context.Context, name string) (loaded, error) {
 		Schema: s, Spool: p.spool, Units: p.book.units[name], Entries: p.book.entries[name],
 		Now: p.now(), MaxAge: p.o.Config.Carry.MaxAge, Staging: p.staging, RunID: p.id, Version: p.o.Program,
 	}
-	if t, ok := p.last[name]; ok {
-		in.Previous = &load.Previous{Path: t.Location.Path, RunID: t.WrittenBy}
-	}
-	out, err := load.Table(ctx, in)
+	var out load.TableOutput
+	err = p.withPrevious(ctx, name, func(previous *load.Previous) (err error) {
+		in.Previous = previous
+		out, err = load.Table(ctx, in)
+		return err
+	})
 	return loaded{s, out}, err
+}
+
+// withPrevious calls f with the file that the last commit has of a table, nil
+// where there is none.
+func (p *run) withPrevious(ctx context.Context, name string, f func(*load.Previous) error) error {
+	t, ok := p.last[name]
+	if !ok {
+		return f(nil)
+	}
+	return p.o.reading(ctx, p.state.Head.Run, t, p.spool.Dir(), func(path string) error {
+		return f(&load.Previous{Path: path, RunID: t.WrittenBy})
+	})
 }
 
 // coverage returns the rows of stocktake_coverage of this run, by table.

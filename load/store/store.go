@@ -1,6 +1,7 @@
 // Package store is where a warehouse lives: files that are staged and become
-// visible later, small objects, one pointer to the last commit, and one lock.
-// It knows nothing of what the files hold. Package local keeps them on a disk.
+// visible later, small objects, one pointer to the last commit, and leases.
+// It knows nothing of what the files hold. Package local keeps them on a disk,
+// s3 in a bucket, and memory in a map.
 package store
 
 import (
@@ -20,8 +21,12 @@ import (
 // A method that returns an error may have had its effect or not, and may be
 // called again. All methods may be called at the same time, also by several
 // processes; of those that change something, only one process at a time holds
-// the lock, and SwapHead is safe even without it.
+// the lease, and SwapHead is safe even without it.
 type Store interface {
+	// Root names the destination: an absolute folder, or a URL such as
+	// s3://bucket/prefix. What is finished is read at Root, a slash, and its name.
+	Root() string
+
 	// Stage makes the content of a local file durable at the destination, so
 	// that Finish can make it visible under a name without needing the file
 	// again. Before Finish neither List nor a reader of the name sees anything
@@ -34,15 +39,20 @@ type Store interface {
 	// whole, in place of what had the name. Finishing again has no effect.
 	Finish(ctx context.Context, s Staged) error
 
-	// Discard drops all that a run has staged and not finished; it need not
-	// know what that is. Nothing staged is no error.
-	Discard(ctx context.Context, run string) error
+	// Unfinished returns what is staged and not finished, of names that begin
+	// with the prefix, in order of the names: also what runs that have ended
+	// left behind. Run is "" where the destination cannot tell.
+	Unfinished(ctx context.Context, prefix string) ([]Staged, error)
+
+	// Discard drops what is staged and not finished. Nothing staged is no error.
+	Discard(ctx context.Context, s Staged) error
 
 	// Locate says where a reader finds a file of the manifest of a run: under
 	// its name, where it is staged, or in the generation that SwitchCurrent
 	// made for the run, which later runs leave alone for a while. The error is
-	// fs.ErrNotExist when no file of that size is in any of these places, and
-	// also ErrReplaced when another file has the name.
+	// fs.ErrNotExist when no such file is in any of these places, and also
+	// ErrReplaced when another file has the name. It is ErrUnfinished alone when
+	// the file is staged and the destination cannot show it before Finish.
 	Locate(ctx context.Context, run string, o Object) (Location, error)
 
 	// Open opens a file for reading where Locate finds it.
@@ -77,11 +87,26 @@ type Store interface {
 	// current/ shows has no effect.
 	SwitchCurrent(ctx context.Context, run string, links []Link) error
 
-	// Lock takes the one lock of the warehouse. When another holds it the error
-	// is a *LockedError. A process that ends gives the lock back, at the latest
-	// after a lease. release may be called more than once.
-	Lock(ctx context.Context, h Holder) (release func() error, err error)
+	// Lock takes the lease of a name. When another holds it the error is a
+	// *LockedError. A process that ends gives the lease back, at the latest when
+	// it expires; who takes over an expired one makes SwapHead fail for who lost
+	// it, with ErrConflict.
+	Lock(ctx context.Context, lease string, h Holder) (Lease, error)
 }
+
+// Lease is the right to change a part of the warehouse.
+type Lease interface {
+	// Check returns nil when the lease is still held, ErrLost when another
+	// process may have it, and another error when that cannot be found out.
+	Check(ctx context.Context) error
+
+	// Release gives the lease back. It may be called more than once.
+	Release() error
+}
+
+// Snapshots is the lease of runs that publish snapshots. Each stream of events
+// has one of its own.
+const Snapshots = "snapshots"
 
 // File is a local file to stage.
 type File struct {
@@ -119,11 +144,11 @@ type Object struct {
 
 // Location is where a file can be read.
 type Location struct {
-	Path     string // a path or a URL
+	Path     string // a path, or a URL such as s3://bucket/key
 	Finished bool   // it stands under its name, or in a generation
 }
 
-// Reader reads a file at any position.
+// Reader reads a file at any position; each ReadAt may be a request of its own.
 type Reader interface {
 	io.ReaderAt
 	io.Closer
@@ -144,8 +169,10 @@ type Head struct {
 
 // Link is a finished file and its name in current/.
 type Link struct {
-	As   string
-	Name string
+	As     string
+	Name   string
+	Size   int64
+	SHA256 string
 }
 
 // Holder says who takes a lock.
@@ -168,15 +195,28 @@ func (h Holder) String() string {
 	return s
 }
 
-// LockedError says who holds the lock.
+// LockedError says who holds a lease.
 type LockedError struct {
-	Holder Holder
-	Since  time.Time
+	Lease   string
+	Holder  Holder
+	Since   time.Time
+	Expires time.Time // zero where the lease ends with its process
 }
 
 func (e *LockedError) Error() string {
-	return fmt.Sprintf("the warehouse is locked by %s since %s", e.Holder, e.Since.UTC().Format(time.RFC3339))
+	s := fmt.Sprintf("the warehouse is locked by %s since %s", e.Holder, e.Since.UTC().Format(time.RFC3339))
+	if !e.Expires.IsZero() {
+		s += ", at least until " + e.Expires.UTC().Format(time.RFC3339)
+	}
+	return s
 }
+
+// ErrLost is the error of a lease that another process may have taken over.
+var ErrLost = errors.New("the lease of the warehouse was lost")
+
+// ErrUnfinished is the error of looking for a file that a commit has not made
+// visible yet; Finish does.
+var ErrUnfinished = errors.New("the file is committed and not visible yet")
 
 // ErrReplaced is the error of looking for a file whose name another one has.
 var ErrReplaced = errors.New("another file has the name")
@@ -194,6 +234,14 @@ func CheckName(name string) error {
 		if strings.HasPrefix(part, ".") {
 			return fmt.Errorf("name %q: expected no part that begins with a dot", name)
 		}
+	}
+	return nil
+}
+
+// CheckLease reports names of leases that are not lower-case words.
+func CheckLease(name string) error {
+	if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
+		return fmt.Errorf("lease %q: expected lower-case letters, digits, _ and -", name)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -22,6 +23,7 @@ import (
 const (
 	stagingDir     = ".staging"
 	generationsDir = ".generations"
+	leasesDir      = ".leases"
 	currentLink    = "current"
 	headName       = "runs/HEAD"
 )
@@ -59,7 +61,7 @@ func Open(root string, options ...Option) (*Store, error) {
 	return s, nil
 }
 
-// Root returns the directory.
+// Root implements store.Store: the directory.
 func (s *Store) Root() string { return s.root }
 
 func (s *Store) path(name string) (string, error) {
@@ -239,8 +241,13 @@ func (s *Store) staged(run, name string) (string, error) {
 		return "", fmt.Errorf("run %q: expected no slash", run)
 	}
 	// One flat directory: each level of another one would cost a sync.
-	return filepath.Join(s.root, stagingDir, run, strings.NewReplacer("%", "%25", "/", "%2F").Replace(name)), nil
+	return filepath.Join(s.root, stagingDir, escapeName.Replace(run+"/"+name)), nil
 }
+
+var (
+	escapeName   = strings.NewReplacer("%", "%25", "/", "%2F")
+	unescapeName = strings.NewReplacer("%25", "%", "%2F", "/")
+)
 
 // Stage implements store.Store. Within a file system it links the file, so that
 // nothing is copied; the local file must not be changed afterwards.
@@ -325,13 +332,17 @@ func (s *Store) finish(st store.Staged) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
-		return sameSize(to, st.Size) // it was finished before
-	}
-	if err := s.makeDir(filepath.Dir(to)); err != nil {
+	if _, err := os.Lstat(from); err == nil {
+		if err := s.makeDir(filepath.Dir(to)); err != nil {
+			return err
+		}
+		if err := s.move(from, to); err != nil {
+			return err
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return s.move(from, to)
+	return sameSize(to, st.Size) // it may have been finished before
 }
 
 func sameSize(name string, size int64) error {
@@ -345,14 +356,47 @@ func sameSize(name string, size int64) error {
 	return nil
 }
 
+// Unfinished implements store.Store.
+func (s *Store) Unfinished(_ context.Context, prefix string) ([]store.Staged, error) {
+	fail := func(err error) ([]store.Staged, error) {
+		return nil, fmt.Errorf("list staged files of %s: %w", prefix, err)
+	}
+	if err := store.CheckName(strings.TrimSuffix(prefix, "/")); err != nil {
+		return fail(err)
+	}
+	entries, err := os.ReadDir(filepath.Join(s.root, stagingDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fail(err)
+	}
+	var found []store.Staged
+	for _, e := range entries {
+		run, name, _ := strings.Cut(unescapeName.Replace(e.Name()), "/")
+		if !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fail(err)
+		}
+		found = append(found, store.Staged{Run: run, Name: name, Size: info.Size()})
+	}
+	slices.SortFunc(found, func(a, b store.Staged) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Run, b.Run))
+	})
+	return found, nil
+}
+
 // Discard implements store.Store.
-func (s *Store) Discard(_ context.Context, run string) error {
-	dir, err := s.staged(run, "x")
+func (s *Store) Discard(_ context.Context, st store.Staged) error {
+	p, err := s.staged(st.Run, st.Name)
 	if err == nil {
-		err = s.remove(filepath.Dir(dir))
+		err = s.remove(p)
 	}
 	if err != nil {
-		return fmt.Errorf("discard what run %s staged: %w", run, err)
+		return fmt.Errorf("discard the staged %s: %w", st.Name, err)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,19 +16,32 @@ import (
 	"stocktake/load/store"
 )
 
-// Lock implements store.Store: a lock on a file, which the system gives back
-// when the process ends, whatever ends it. The file says who holds it.
-func (s *Store) Lock(_ context.Context, h store.Holder) (func() error, error) {
-	name := filepath.Join(s.root, ".lock")
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+// lease is a lock on a file, which the system gives back when the process ends,
+// whatever ends it. The file says who holds it.
+type lease struct {
+	name string
+	file *os.File
+	free func() error
+}
+
+// Lock implements store.Store.
+func (s *Store) Lock(_ context.Context, name string, h store.Holder) (store.Lease, error) {
+	if err := store.CheckLease(name); err != nil {
+		return nil, fmt.Errorf("lock the warehouse: %w", err)
+	}
+	path := filepath.Join(s.root, leasesDir, name)
+	if err := s.makeDir(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("lock the warehouse: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("lock the warehouse: %w", err)
 	}
 	err = flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		locked := &store.LockedError{}
+		locked := &store.LockedError{Lease: name}
 		// Who has just taken the lock may not have written yet who it is.
-		if text, err := os.ReadFile(name); err == nil && json.Unmarshal(text, &locked.Holder) == nil {
+		if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, &locked.Holder) == nil {
 			locked.Since = locked.Holder.Since
 		}
 		return nil, errors.Join(locked, f.Close())
@@ -38,12 +52,35 @@ func (s *Store) Lock(_ context.Context, h store.Holder) (func() error, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock the warehouse: %w", err), f.Close())
 	}
-	return sync.OnceValue(func() error {
+	return &lease{path, f, sync.OnceValue(func() error {
 		if err := errors.Join(f.Truncate(0), f.Close()); err != nil {
 			return fmt.Errorf("unlock the warehouse: %w", err)
 		}
 		return nil
-	}), nil
+	})}, nil
+}
+
+// Release implements store.Lease.
+func (l *lease) Release() error { return l.free() }
+
+// Check implements store.Lease: the lock holds as long as the file that others
+// would lock is the one that is open here.
+func (l *lease) Check(context.Context) error {
+	held, err := l.file.Stat()
+	if errors.Is(err, os.ErrClosed) {
+		return store.ErrLost
+	}
+	if err != nil {
+		return fmt.Errorf("check the lock of the warehouse: %w", err)
+	}
+	now, err := os.Stat(l.name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(held, now) {
+		return fmt.Errorf("%w: %s was removed or replaced", store.ErrLost, l.name)
+	}
+	if err != nil {
+		return fmt.Errorf("check the lock of the warehouse: %w", err)
+	}
+	return nil
 }
 
 func describe(f *os.File, h store.Holder) error {

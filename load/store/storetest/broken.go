@@ -50,8 +50,8 @@ func (b *Broken) Finish(ctx context.Context, st store.Staged) error {
 }
 
 // Discard implements store.Store.
-func (b *Broken) Discard(ctx context.Context, run string) error {
-	return b.do(func() error { return b.Store.Discard(ctx, run) })
+func (b *Broken) Discard(ctx context.Context, st store.Staged) error {
+	return b.do(func() error { return b.Store.Discard(ctx, st) })
 }
 
 // Put implements store.Store.

@@ -28,6 +28,12 @@ type Suite struct {
 	Read func(t *testing.T, path string) ([]byte, error)
 	// Current reads a file of current/.
 	Current func(t *testing.T, s store.Store, name string) ([]byte, error)
+	// HidesStaged says that nobody can read what is staged before Finish.
+	HidesStaged bool
+	// Expire ends the life of the process that holds a lease of the store
+	// without its giving the lease back, and waits until the lease has expired.
+	// Where nil, only the system ends leases.
+	Expire func(t *testing.T, s store.Store, lease string)
 }
 
 // Run runs all tests of the suite.
@@ -50,7 +56,9 @@ func (s Suite) Run(t *testing.T) {
 		{"current shows the files of the last switch", testCurrent},
 		{"a reader keeps the files of its commit", testGenerations},
 		{"missing files are told apart", testMissing},
-		{"the lock has one holder", testLock},
+		{"a lease has one holder", testLock},
+		{"of many lockers one succeeds", testLockRace},
+		{"an expired lease is taken over, and who lost it cannot commit", testTakeover},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -145,7 +153,12 @@ func testStage(t *testing.T, d *destination) {
 	if _, err := d.b.Locate(t.Context(), "r1", final); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("Locate before Finish: %v, want %v", err, fs.ErrNotExist)
 	}
-	if at, err := d.b.Locate(t.Context(), "r1", object(st)); err != nil || at.Finished {
+	at, err := d.b.Locate(t.Context(), "r1", object(st))
+	if d.HidesStaged {
+		if !errors.Is(err, store.ErrUnfinished) || errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("Locate of the staged file = %+v, %v, want %v", at, err, store.ErrUnfinished)
+		}
+	} else if err != nil || at.Finished {
 		t.Fatalf("Locate of the staged file = %+v, %v, want an unfinished one", at, err)
 	}
 	d.finish(t, st)
@@ -211,13 +224,26 @@ func testDiscard(t *testing.T, d *destination) {
 	finished := d.stage(t, "r1", "snapshots/f.parquet", "finished")
 	d.finish(t, finished)
 	gone := d.stage(t, "r1", "snapshots/t.parquet", "gone")
-	for range 2 {
-		if err := d.b.Discard(t.Context(), "r1"); err != nil {
-			t.Fatalf("Discard: %v", err)
+	d.stage(t, "r1", "events/e.parquet", "not asked for")
+	left := d.unfinished(t, "snapshots/")
+	if len(left) != 2 || left[0].Name != kept.Name || left[1].Name != kept.Name {
+		t.Fatalf("Unfinished(snapshots/) = %+v, want the two of %s", left, kept.Name)
+	}
+	for _, st := range left {
+		if st.Token == kept.Token && (st.Run == kept.Run || st.Run == "") {
+			continue
+		}
+		for range 2 {
+			if err := d.b.Discard(t.Context(), st); err != nil {
+				t.Fatalf("Discard(%+v): %v", st, err)
+			}
 		}
 	}
-	if err := d.b.Discard(t.Context(), "never"); err != nil {
-		t.Fatalf("Discard of a run that staged nothing: %v", err)
+	if left := d.unfinished(t, "snapshots/"); len(left) != 1 {
+		t.Fatalf("Unfinished after Discard = %+v, want the one of run r2", left)
+	}
+	if err := d.b.Discard(t.Context(), gone); err != nil {
+		t.Fatalf("Discard of what is gone: %v", err)
 	}
 	if err := d.a.Finish(t.Context(), gone); err == nil {
 		t.Fatal("Finish after Discard: no error")
@@ -225,6 +251,18 @@ func testDiscard(t *testing.T, d *destination) {
 	d.wantFile(t, "r1", object(finished), "finished")
 	d.finish(t, kept)
 	d.wantFile(t, "r2", object(kept), "kept")
+	if left := d.unfinished(t, "snapshots/"); len(left) != 0 {
+		t.Fatalf("Unfinished when all is finished = %+v, want none", left)
+	}
+}
+
+func (d *destination) unfinished(t *testing.T, prefix string) []store.Staged {
+	t.Helper()
+	left, err := d.b.Unfinished(t.Context(), prefix)
+	if err != nil {
+		t.Fatalf("Unfinished(%s): %v", prefix, err)
+	}
+	return left
 }
 
 func testObjects(t *testing.T, d *destination) {
@@ -345,7 +383,7 @@ func testCurrent(t *testing.T, d *destination) {
 		for as, content := range files {
 			st := d.stage(t, run, "snapshots/"+as, content)
 			d.finish(t, st)
-			links = append(links, store.Link{As: as, Name: "snapshots/" + as})
+			links = append(links, store.Link{As: as, Name: st.Name, Size: st.Size, SHA256: st.SHA256})
 		}
 		for range 2 {
 			if err := d.a.SwitchCurrent(ctx, run, links); err != nil {
@@ -379,7 +417,7 @@ func testGenerations(t *testing.T, d *destination) {
 		run := fmt.Sprint("r", i)
 		st := d.stage(t, run, "snapshots/t.parquet", fmt.Sprint("content ", i))
 		d.finish(t, st)
-		if err := d.a.SwitchCurrent(t.Context(), run, []store.Link{{As: "t.parquet", Name: "snapshots/t.parquet"}}); err != nil {
+		if err := d.a.SwitchCurrent(t.Context(), run, []store.Link{{As: "t.parquet", Name: st.Name, Size: st.Size, SHA256: st.SHA256}}); err != nil {
 			t.Fatal(err)
 		}
 		o := object(st)
@@ -409,30 +447,118 @@ func testMissing(t *testing.T, d *destination) {
 	}
 }
 
+var holder = store.Holder{Host: "night", PID: 7, Program: "stocktake", Run: "r1", Since: time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)}
+
+func (d *destination) lock(t *testing.T, s store.Store, name string) store.Lease {
+	t.Helper()
+	l, err := s.Lock(t.Context(), name, holder)
+	if err != nil {
+		t.Fatalf("Lock(%s): %v", name, err)
+	}
+	if err := l.Check(t.Context()); err != nil {
+		t.Fatalf("Check of a lease that is held: %v", err)
+	}
+	return l
+}
+
 func testLock(t *testing.T, d *destination) {
 	ctx := t.Context()
-	holder := store.Holder{Host: "night", PID: 7, Program: "stocktake", Run: "r1", Since: time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)}
-	release, err := d.a.Lock(ctx, holder)
-	if err != nil {
-		t.Fatalf("Lock: %v", err)
-	}
+	held := d.lock(t, d.a, store.Snapshots)
+	other := d.lock(t, d.b, "trail_events")
 	for _, s := range []store.Store{d.a, d.b} {
-		_, err := s.Lock(ctx, store.Holder{Host: "other"})
+		_, err := s.Lock(ctx, store.Snapshots, store.Holder{Host: "other"})
 		var locked *store.LockedError
-		if !errors.As(err, &locked) || locked.Holder != holder || !locked.Since.Equal(holder.Since) {
+		if !errors.As(err, &locked) || locked.Holder != holder || !locked.Since.Equal(holder.Since) || locked.Lease != store.Snapshots {
 			t.Fatalf("Lock while it is held: %v, want a LockedError of %v", err, holder)
 		}
 	}
 	for range 2 {
-		if err := release(); err != nil {
-			t.Fatalf("release: %v", err)
+		if err := held.Release(); err != nil {
+			t.Fatalf("Release: %v", err)
 		}
 	}
-	again, err := d.b.Lock(ctx, store.Holder{Host: "other"})
-	if err != nil {
-		t.Fatalf("Lock after release: %v", err)
+	if err := held.Check(ctx); !errors.Is(err, store.ErrLost) {
+		t.Fatalf("Check after Release: %v, want %v", err, store.ErrLost)
 	}
-	if err := again(); err != nil {
+	again := d.lock(t, d.b, store.Snapshots)
+	if err := errors.Join(again.Release(), other.Release()); err != nil {
 		t.Fatal(err)
+	}
+	for _, name := range []string{"", "a/b", "..", "A"} {
+		if _, err := d.a.Lock(ctx, name, holder); err == nil {
+			t.Errorf("Lock(%q): no error, want the name to be refused", name)
+		}
+	}
+}
+
+func testLockRace(t *testing.T, d *destination) {
+	const racers = 8
+	var wg sync.WaitGroup
+	leases := make([]store.Lease, racers)
+	errs := make([]error, racers)
+	for i := range racers {
+		s := d.a
+		if i%2 == 1 {
+			s = d.b
+		}
+		wg.Go(func() { leases[i], errs[i] = s.Lock(context.Background(), store.Snapshots, holder) })
+	}
+	wg.Wait()
+	winners := 0
+	for i, err := range errs {
+		var locked *store.LockedError
+		switch {
+		case err == nil:
+			winners++
+			if err := leases[i].Release(); err != nil {
+				t.Errorf("Release: %v", err)
+			}
+		case !errors.As(err, &locked):
+			t.Errorf("Lock of racer %d: %v, want the lease or a LockedError", i, err)
+		}
+	}
+	if winners != 1 {
+		t.Errorf("%d racers hold the lease, want 1", winners)
+	}
+}
+
+func testTakeover(t *testing.T, d *destination) {
+	if d.Expire == nil {
+		t.Skip("only the system ends the leases of this store")
+	}
+	ctx := t.Context()
+	for _, first := range []bool{true, false} {
+		before, err := d.a.Head(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (before.Run == "") != first {
+			t.Fatalf("Head = %+v, want one after the first round", before)
+		}
+		lost := d.lock(t, d.a, store.Snapshots)
+		d.Expire(t, d.a, store.Snapshots)
+		taken := d.lock(t, d.b, store.Snapshots)
+		if err := lost.Check(ctx); !errors.Is(err, store.ErrLost) {
+			t.Fatalf("Check of a lease that another process has: %v, want %v", err, store.ErrLost)
+		}
+		if _, err := d.a.SwapHead(ctx, before, "stale"); !errors.Is(err, store.ErrConflict) {
+			t.Fatalf("SwapHead by who has lost the lease: %v, want %v", err, store.ErrConflict)
+		}
+		if err := lost.Release(); err != nil {
+			t.Fatalf("Release of a lost lease: %v", err)
+		}
+		if err := taken.Check(ctx); err != nil {
+			t.Fatalf("Check after the loser has released: %v", err)
+		}
+		now, err := d.b.Head(ctx)
+		if err != nil || now.Run != before.Run {
+			t.Fatalf("Head after a takeover = %+v, %v, want run %q", now, err, before.Run)
+		}
+		if _, err := d.b.SwapHead(ctx, now, "r2"); err != nil {
+			t.Fatalf("SwapHead by who holds the lease: %v", err)
+		}
+		if err := taken.Release(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -227,14 +228,27 @@ func VerifyRun(ctx context.Context, s store.Store, run string) (RunReport, error
 }
 
 func verifyObject(ctx context.Context, s store.Store, m *Manifest, t ManifestTable) (err error) {
-	o := t.Object()
-	o.Current = "" // what stands under the name counts
-	r, err := s.Open(ctx, m.Run, o)
+	dir, err := os.MkdirTemp("", "stocktake-verify-")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	_, err = verifyFile(r, r.Size(), t.contents())
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	o := t.Object()
+	o.Current = "" // what stands under the name counts
+	path, err := store.Fetch(ctx, s, m.Run, o, dir)
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	_, err = verifyFile(f, info.Size(), t.contents())
 	return err
 }
 

@@ -27,6 +27,10 @@ type Store interface {
 	// s3://bucket/prefix. What is finished is read at Root, a slash, and its name.
 	Root() string
 
+	// Probe finds out whether the destination can be written with the settings
+	// that it has, and leaves nothing behind. The error says what to change.
+	Probe(ctx context.Context) error
+
 	// Stage makes the content of a local file durable at the destination, so
 	// that Finish can make it visible under a name without needing the file
 	// again. Before Finish neither List nor a reader of the name sees anything

@@ -151,6 +151,25 @@ func temporaryOf(name string) string {
 	return filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".new")
 }
 
+// Probe implements store.Store.
+func (s *Store) Probe(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(s.root, ".probe-*")
+	if err != nil {
+		return fmt.Errorf("write to the warehouse %s: %w; check the permissions of the folder, and whether its disk is mounted to be written", s.root, err)
+	}
+	_, err = f.Write([]byte("stocktake\n"))
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close(), os.Remove(f.Name())); err != nil {
+		return fmt.Errorf("write to the warehouse %s: %w; check the free space and the state of its disk", s.root, err)
+	}
+	return nil
+}
+
 // Put implements store.Store.
 func (s *Store) Put(_ context.Context, name string, data []byte) error {
 	p, err := s.path(name)

@@ -59,6 +59,9 @@ func sum(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// Probe implements store.Store.
+func (s *Store) Probe(ctx context.Context) error { return ctx.Err() }
+
 // Stage implements store.Store.
 func (s *Store) Stage(ctx context.Context, run, name string, from store.File) (store.Staged, error) {
 	fail := func(err error) (store.Staged, error) { return store.Staged{}, fmt.Errorf("stage %s: %w", name, err) }

@@ -98,3 +98,11 @@ func (b *Broken) List(ctx context.Context, prefix string) ([]store.Info, error) 
 	}
 	return b.Store.List(ctx, prefix)
 }
+
+// Unfinished implements store.Store.
+func (b *Broken) Unfinished(ctx context.Context, prefix string) ([]store.Staged, error) {
+	if b.Dead() {
+		return nil, ErrDead
+	}
+	return b.Store.Unfinished(ctx, prefix)
+}

@@ -42,6 +42,7 @@ func (s Suite) Run(t *testing.T) {
 		name string
 		run  func(*testing.T, *destination)
 	}{
+		{"probing leaves nothing", testProbe},
 		{"staged files are invisible until they are finished", testStage},
 		{"finishing replaces a file", testReplace},
 		{"finishing again has no effect", testFinishAgain},
@@ -139,6 +140,23 @@ func (d *destination) wantNames(t *testing.T, prefix string, want ...string) {
 	t.Helper()
 	if got := d.names(t, prefix); !slices.Equal(got, append([]string{}, want...)) {
 		t.Fatalf("List(%s) = %q, want %q", prefix, got, want)
+	}
+}
+
+func testProbe(t *testing.T, d *destination) {
+	if err := d.a.Probe(t.Context()); err != nil {
+		t.Fatalf("Probe of an empty destination: %v", err)
+	}
+	for _, prefix := range []string{"runs/", "snapshots/", "current/"} {
+		d.wantNames(t, prefix)
+		if left := d.unfinished(t, prefix); len(left) > 0 {
+			t.Errorf("Probe has left %+v", left)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := d.a.Probe(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Probe when interrupted: %v, want %v", err, context.Canceled)
 	}
 }
 

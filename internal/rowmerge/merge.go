@@ -70,7 +70,7 @@ func (m *Merge) Run(ctx context.Context) (err error) {
 	slices.SortStableFunc(run.waiting, func(a, b *cursor) int { return slices.Compare(a.input.After, b.input.After) })
 	defer func() {
 		for _, c := range run.open {
-			err = errors.Join(err, c.stream.Close())
+			err = errors.Join(err, c.close())
 		}
 	}()
 	for {
@@ -95,6 +95,17 @@ type cursor struct {
 	index  int
 	stream Stream
 	Segment
+}
+
+// close closes the stream and lets go of it: it may hold the last batch that it
+// gave, and there may be many thousand inputs.
+func (c *cursor) close() error {
+	err := c.stream.Close()
+	c.stream, c.Segment = nil, Segment{}
+	if err != nil {
+		return fmt.Errorf("close %s: %w", c.input.Name, err)
+	}
+	return nil
 }
 
 func (c *cursor) compare(d *cursor) int {
@@ -126,6 +137,7 @@ func (h cursors) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
 func (h *cursors) Push(x any)        { *h = append(*h, x.(*cursor)) }
 func (h *cursors) Pop() any {
 	last := (*h)[len(*h)-1]
+	(*h)[len(*h)-1] = nil
 	*h = (*h)[:len(*h)-1]
 	return last
 }
@@ -158,11 +170,11 @@ func (r *running) admit(ctx context.Context) error {
 		next.stream = stream
 		switch err := next.advance(ctx); {
 		case errors.Is(err, io.EOF):
-			if err := stream.Close(); err != nil {
-				return fmt.Errorf("close %s: %w", next.input.Name, err)
+			if err := next.close(); err != nil {
+				return err
 			}
 		case err != nil:
-			return errors.Join(err, stream.Close())
+			return errors.Join(err, next.close())
 		default:
 			heap.Push(&r.open, next)
 		}
@@ -192,8 +204,8 @@ func (r *running) step(ctx context.Context) error {
 	switch err := top.advance(ctx); {
 	case errors.Is(err, io.EOF):
 		heap.Pop(&r.open)
-		if err := top.stream.Close(); err != nil {
-			return fmt.Errorf("close %s: %w", top.input.Name, err)
+		if err := top.close(); err != nil {
+			return err
 		}
 	case err != nil:
 		return err

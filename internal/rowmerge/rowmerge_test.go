@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"weak"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -404,6 +406,53 @@ func TestMergeOpensInputsLate(t *testing.T) {
 	}
 	if rows != 200 || most != 1 {
 		t.Fatalf("%d rows with %d inputs open at a time, want 200 with 1", rows, most)
+	}
+}
+
+// holder gives one batch and goes on to hold it.
+type holder struct {
+	batch *rowmerge.Batch
+	given bool
+}
+
+func (h *holder) Next(context.Context) (rowmerge.Segment, error) {
+	if h.given {
+		return rowmerge.Segment{}, io.EOF
+	}
+	h.given = true
+	return rowmerge.Segment{Batch: h.batch, To: int(h.batch.Record.NumRows())}, nil
+}
+
+func (h *holder) Close() error { return nil }
+
+// A large organization has thousands of inputs: what one held is gone when the
+// merge is past it.
+func TestMergeLetsGoOfInputs(t *testing.T) {
+	sc := rowtest.Wide().Arrow()
+	o := newOrder(t, sc, "account_id", "region", "arn")
+	const inputs = 20
+	var held []weak.Pointer[rowmerge.Batch]
+	m := rowmerge.Merge{Schema: sc, Order: o, Rows: 100, Bytes: 1 << 20, Count: func(int, int, int) {}, Write: func(arrow.RecordBatch) error { return nil }}
+	for i := range inputs {
+		place := rowtest.Place{Account: fmt.Sprintf("%012d", i), Region: "eu-west-1"}
+		m.Inputs = append(m.Inputs, rowmerge.Input{Name: place.Account, After: []string{place.Account, place.Region}, Open: func(context.Context) (rowmerge.Stream, error) {
+			runtime.GC()
+			alive := 0
+			for _, w := range held {
+				if w.Value() != nil {
+					alive++
+				}
+			}
+			if alive > 2 { // the one that was written last, and the one that is being read
+				t.Errorf("when input %d is opened, %d of the batches before are still held, want 2 at most", i, alive)
+			}
+			b := rowmerge.NewBatch(o, rowtest.Instances(sc, rand.New(rand.NewPCG(1, uint64(i))), []rowtest.Place{place}, i, 1, 10, "r", testTime))
+			held = append(held, weak.Make(b))
+			return &holder{batch: b}, nil
+		}})
+	}
+	if err := m.Run(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
 

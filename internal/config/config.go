@@ -18,20 +18,95 @@ import (
 	"time"
 )
 
-// File is a configuration with every default filled in.
+// File is a configuration with every default filled in. What changes neither
+// the rows of a run nor the place they go to is left out of the JSON, and so
+// of Hash.
 type File struct {
 	Path          string `json:"-"` // as given
 	Dir           string `json:"-"` // absolute; relative paths in the file start here
-	Warehouse     string // absolute
-	Spool         string // absolute
+	Warehouse     string // an absolute folder, or s3://BUCKET/PREFIX without a slash at the end
+	Output        Output // of a warehouse on S3
+	Spool         string `json:"-"` // absolute
 	Simulation    *Simulation
 	Sources       []Source
-	Concurrency   Concurrency
-	Rates         map[string]Rate // by service ("ec2") or operation ("ec2:DescribeInstances")
-	Retry         Retry
+	Concurrency   Concurrency     `json:"-"`
+	Rates         map[string]Rate `json:"-"` // by service ("ec2") or operation ("ec2:DescribeInstances")
+	Retry         Retry           `json:"-"`
 	Carry         Carry
 	AcceptBlocked bool
-	Redact        string // "" or "personal"
+	Redact        string        // "" or "personal"
+	Keep          *Keep         `json:"-"` // nil keeps every snapshot
+	Schedule      *Schedule     `json:"-"` // nil is no schedule
+	Alerts        Alerts        `json:"-"`
+	MaxDuration   time.Duration `json:"-"` // of a run; 0 is without limit
+	HTTPFS        string        `json:"-"` // DuckDB's extension for S3, absolute; "" is the standard places
+}
+
+// Output says how a warehouse on S3 is written and read. It is the zero value
+// for a folder.
+type Output struct {
+	Mode         string `json:"-"` // "full", or "drop" for an identity that may put and nothing else
+	Region       string
+	Endpoint     string            // of an S3 server that is not AWS's, or ""
+	PathStyle    bool              `json:"-"`
+	Encryption   string            `json:"-"` // "", "none", "AES256" or "aws:kms"; "" leaves it to the bucket
+	KMSKey       string            `json:"-"`
+	BucketKey    bool              `json:"-"`
+	BucketOwner  string            `json:"-"` // the account that the bucket must belong to, or ""
+	StorageClass string            `json:"-"`
+	Tags         map[string]string `json:"-"`
+	Credentials  *Keys             `json:"-"` // base identity of the hops; nil is the SDK's default chain
+	Hops         []Hop             `json:"-"`
+}
+
+// Keep is how many snapshots stay: the last one of so many days, weeks and
+// months.
+type Keep struct {
+	Daily, Weekly, Monthly int
+}
+
+// Schedule says when stocktake runs by itself.
+type Schedule struct {
+	TimeZone string
+	Jitter   time.Duration
+	CatchUp  time.Duration // how late a missed run is made up for; 0 is never
+	Listen   string        // address of health and metrics, or ""
+	Jobs     []Job         // at least one, with what the schedule says for all of them
+}
+
+// Job is a run that is started by the clock.
+type Job struct {
+	Name     string
+	Cron     string // five fields, or a word such as @daily
+	TimeZone string
+	Jitter   time.Duration
+	Sources  []string // names; none is all
+	Collect  []string // narrows what the sources collect; none does not
+}
+
+// Alerts say who hears of a run that needs someone, and when.
+type Alerts struct {
+	Email       *Email
+	Webhook     *Webhook
+	FailedCalls float64       // share of the calls, from 0 to 1
+	Stale       time.Duration // age of the last good run
+}
+
+// Email is a way to send alerts.
+type Email struct {
+	Host     string
+	Port     int
+	TLS      string // "starttls", "tls" or "none"
+	Username string
+	Password Secret `json:",omitempty"`
+	From     string
+	To       []string
+}
+
+// Webhook is a way to send alerts. URLs of chat systems are secrets themselves.
+type Webhook struct {
+	URL   Secret `json:",omitempty"`
+	Token Secret `json:",omitempty"` // sent as "Authorization: Bearer"
 }
 
 // Simulation asks for the simulated organization in place of AWS.
@@ -221,9 +296,11 @@ func Find(flag string) (string, error) {
 	return fileName, nil
 }
 
-// Hash identifies what the file says, defaults included: two files of one hash
-// ask for the same run. It tells that a secret is there, not which, and does
-// not depend on where the file is, but for the paths it names.
+// Hash identifies the run that the file asks for, defaults included: two files
+// of one hash ask for the same rows in the same place, as fast or slowly and
+// with as many attempts as they like. It tells that a secret is there, not
+// which, and does not depend on where the file is, but for a warehouse whose
+// path is relative.
 func (f *File) Hash() string {
 	text, err := json.Marshal(f)
 	if err != nil {
@@ -232,6 +309,9 @@ func (f *File) Hash() string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
+
+// OnS3 says whether the warehouse is on S3.
+func (f *File) OnS3() bool { return strings.HasPrefix(f.Warehouse, "s3://") }
 
 // Partition of a source that Load has read.
 func (s Source) Partition() string { return partitionOf(s.HomeRegion) }

@@ -20,11 +20,13 @@ const canary = "CANARY"
 
 func setEnvironment(t testing.TB) {
 	for name, value := range map[string]string{
-		"STOCKTAKE_TEST_KEY":    "AKIAIOSFODNN7EXAMPLE",
-		"STOCKTAKE_TEST_SECRET": canary + "-from-the-environment",
-		"STOCKTAKE_TEST_ROOT":   "root",
-		"STOCKTAKE_TEST_NUMBER": "12",
-		"STOCKTAKE_TEST_FALSE":  "false",
+		"STOCKTAKE_TEST_KEY":       "AKIAIOSFODNN7EXAMPLE",
+		"STOCKTAKE_TEST_SECRET":    canary + "-from-the-environment",
+		"STOCKTAKE_TEST_ROOT":      "root",
+		"STOCKTAKE_TEST_NUMBER":    "12",
+		"STOCKTAKE_TEST_FALSE":     "false",
+		"STOCKTAKE_TEST_PLAIN_URL": "http://hooks.example.com/" + canary,
+		"STOCKTAKE_TEST_URL":       "https://hooks.example.com/" + canary,
 	} {
 		t.Setenv(name, value)
 	}
@@ -123,6 +125,7 @@ func TestValues(t *testing.T) {
 		Concurrency: Concurrency{Accounts: 16, Units: 64, PerService: 4, S3: 32},
 		Retry:       Retry{MaxAttempts: 8, MaxBackoff: 30 * time.Second, Timeout: time.Minute},
 		Carry:       Carry{MaxAge: 14 * 24 * time.Hour},
+		Alerts:      Alerts{FailedCalls: 0.3, Stale: 36 * time.Hour},
 		Dir:         filepath.Join(here, "testdata"),
 	}
 	minimal := defaults
@@ -199,8 +202,41 @@ func TestValues(t *testing.T) {
 		Rates:       map[string]Rate{"ec2": {PerSecond: 12.5, Burst: 40}, "ec2:DescribeInstances": {PerSecond: 3, Burst: 1}},
 		Retry:       Retry{MaxAttempts: 3, MaxBackoff: 90 * time.Second, Timeout: 10 * time.Second},
 		Carry:       Carry{MaxAge: 48 * time.Hour}, AcceptBlocked: true, Redact: "personal",
+		HTTPFS: filepath.Join(here, "testdata/lib/httpfs.duckdb_extension"), Keep: &Keep{Daily: 31, Weekly: 13, Monthly: 24}, MaxDuration: 5*time.Hour + 30*time.Minute,
+		Schedule: &Schedule{TimeZone: "Europe/Berlin", Jitter: 10 * time.Minute, Listen: "127.0.0.1:9108", Jobs: []Job{
+			{Name: "nightly", Cron: "30 2 * * *", TimeZone: "Europe/Berlin", Jitter: 10 * time.Minute},
+			{Name: "hourly", Cron: "@hourly", TimeZone: "America/New_York", Sources: []string{"acme"}, Collect: []string{"compute", "aws_iam_users"}},
+		}},
+		Alerts: Alerts{
+			Email: &Email{
+				Host: "smtp.example.com", Port: 2465, TLS: "tls", Username: "stocktake", Password: canary + "-from-the-environment",
+				From: "stocktake@example.com", To: []string{"cloud@example.com", "on-call@example.com"},
+			},
+			Webhook:     &Webhook{URL: "https://hooks.example.com/" + canary, Token: canary + "-from-the-environment"},
+			FailedCalls: 0.125, Stale: 48 * time.Hour,
+		},
 	}
-	for _, want := range []File{minimal, gov, china, simulated, full} {
+
+	bucket := defaults
+	bucket.Path, bucket.Warehouse, bucket.Spool = "testdata/s3.ok.yaml", "s3://example-warehouse/teams/cloud", filepath.Join(here, "testdata/.stocktake/spool")
+	bucket.Sources = minimal.Sources
+	bucket.Output = Output{
+		Mode: "full", Region: "eu-central-1", Endpoint: "https://bucket.vpce-1a2b3c4d.s3.eu-central-1.vpce.amazonaws.com", PathStyle: true,
+		Encryption: "aws:kms", KMSKey: "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab", BucketKey: true,
+		BucketOwner: "111122223333", StorageClass: "INTELLIGENT_TIERING", Tags: map[string]string{"team": "cloud", "cost center": "Größe 42"},
+		Credentials: &Keys{Profile: "warehouse"},
+		Hops:        []Hop{{RoleARN: roleARN("aws", "111122223333", "warehouse-writer"), ExternalID: "w1", SessionName: "stocktake", Duration: time.Hour}},
+	}
+
+	plain := defaults
+	plain.Path, plain.Warehouse, plain.Spool = "testdata/nights.ok.yaml", "s3://example-warehouse", filepath.Join(here, "testdata/spool")
+	plain.Sources = minimal.Sources
+	plain.Output = Output{Mode: "full"}
+	plain.Schedule = &Schedule{TimeZone: "UTC", Jitter: 5 * time.Minute, CatchUp: 12 * time.Hour, Jobs: []Job{
+		{Name: "nightly", Cron: "0 3 * * MON-FRI", TimeZone: "UTC", Jitter: 5 * time.Minute},
+	}}
+	plain.Alerts.Email = &Email{Host: "::1", Port: 587, TLS: "starttls", From: "stocktake@example.com", To: []string{"cloud@example.com"}}
+	for _, want := range []File{minimal, gov, china, simulated, full, bucket, plain} {
 		t.Run(want.Path, func(t *testing.T) {
 			if got := load(t, want.Path); !reflect.DeepEqual(got, &want) {
 				t.Errorf("got\n%s\nwant\n%s", dump(got), dump(&want))
@@ -371,12 +407,71 @@ sources: [{name: own, organization: {member_role: reader%s}, regions: all, colle
 		{"a default written out", base + "concurrency: {accounts: 16}\nspool: /w/.spool\n", true},
 		{"another secret", fmt.Sprintf(org, ", external_id: second", ""), true},
 		{"no secret", fmt.Sprintf(org, "", ""), false},
-		{"another number", base + "concurrency: {accounts: 17}\n", false},
-		{"another rate", base + "rates: {ec2: {per_second: 1}}\n", false},
+		{"another speed", base + "concurrency: {accounts: 17}\nrates: {ec2: {per_second: 1}}\nretry: {max_attempts: 3}\n", true},
+		{"another time", base + "max_duration: 1h\nschedule: {cron: '@daily'}\n", true},
+		{"what is not the run's", base + "keep: {daily: 1}\nhttpfs: /h\nspool: /s\nalerts: {stale: 2d}\n", true},
+		{"another age of carried rows", base + "carry: {max_age: 1d}\n", false},
+		{"another folder", strings.Replace(base, "/w", "/v", 1), false},
+		{"a bucket", strings.Replace(base, "/w", "s3://bucket/w", 1), false},
 		{"another account", fmt.Sprintf(org, `, external_id: first, accounts: {exclude: ["111122223333"]}`, ""), false},
 	} {
 		if got := hash(c.text); (got == want) != c.same {
 			t.Errorf("%s: got %s, want equal to %s: %v", c.name, got, want, c.same)
+		}
+	}
+}
+
+func TestHashOnS3(t *testing.T) {
+	const base = `warehouse: s3://bucket/w
+sources: [{name: own, keys: {}, regions: all, collect: ["*"]}]
+output: {endpoint: "https://s3.example.com", region: eu-west-1%s}
+`
+	hash := func(text string) string { return load(t, write(t, text, 0o600)).Hash() }
+	want := hash(fmt.Sprintf(base, ""))
+	for _, c := range []struct {
+		name, text string
+		same       bool
+	}{
+		{"the same in another folder", fmt.Sprintf(base, ""), true},
+		{"a slash at the end", strings.Replace(fmt.Sprintf(base, ""), "/w", "/w/", 1), true},
+		{"how it is written", fmt.Sprintf(base, `, path_style: true, encryption: AES256, storage_class: STANDARD_IA, tags: {a: b}, bucket_owner: "111122223333"`), true},
+		{"who writes", fmt.Sprintf(base, `, credentials: {profile: p}, role_arn: "arn:aws:iam::111122223333:role/writer"`), true},
+		{"another prefix", strings.Replace(fmt.Sprintf(base, ""), "/w", "/v", 1), false},
+		{"another server", strings.Replace(fmt.Sprintf(base, ""), "s3.example", "s4.example", 1), false},
+		{"another region", strings.Replace(fmt.Sprintf(base, ""), "eu-west-1", "eu-west-2", 1), false},
+	} {
+		if got := hash(c.text); (got == want) != c.same {
+			t.Errorf("%s: got %s, want equal to %s: %v", c.name, got, want, c.same)
+		}
+	}
+}
+
+func TestWarehouse(t *testing.T) {
+	for _, c := range []struct{ given, want string }{
+		{"w", "w"}, {"/w/../v", "/v"}, {"s3", "s3"}, {"./s3:/w", "s3:/w"},
+		{"s3://abc", "s3://abc"}, {"s3://abc/", "s3://abc"}, {"s3://a.b-c.1/x_Y/z.0/", "s3://a.b-c.1/x_Y/z.0"},
+		{"s3://ab", ""}, {"s3://Bucket/x", ""}, {"s3://bucket-/x", ""}, {"s3://a..b/x", ""}, {"s3://10.0.0.1/x", ""}, {"s3://" + strings.Repeat("b", 64), ""},
+		{"s3://bucket//x", ""}, {"s3://bucket/x//", ""}, {"s3://bucket/./x", ""}, {"s3://bucket/.x", ""}, {"s3://bucket/x..y", "s3://bucket/x..y"}, {"s3://bucket/x/..", ""}, {"s3://bucket/x?region=eu-west-1", ""},
+		{"s3://bucket/x#y", ""}, {"s3://bucket/account_id=1", ""}, {"s3://bucket/*", ""}, {"s3://bucket/a b", ""}, {"s3:///x", ""}, {"S3://bucket/x", ""},
+		{"s3a://bucket/x", ""}, {"https://bucket.s3.amazonaws.com/x", ""}, {"arn:aws:s3:::bucket", "arn:aws:s3:::bucket"}, {"~/w", ""},
+	} {
+		name := write(t, fmt.Sprintf("warehouse: %q\n", c.given)+fmt.Sprintf(keysSource, ""), 0o600)
+		f, err := Load(name, nil)
+		if c.want == "" {
+			if err == nil || !strings.Contains(err.Error(), "expected the path of a local folder, or s3://BUCKET/PREFIX") {
+				t.Errorf("warehouse %q: got %v and error %v, want an error that says what was expected", c.given, f, err)
+			}
+			continue
+		}
+		want, spool := c.want, filepath.Join(filepath.Dir(name), ".stocktake/spool")
+		if !strings.HasPrefix(want, "s3://") {
+			if !filepath.IsAbs(want) {
+				want = filepath.Join(filepath.Dir(name), want)
+			}
+			spool = filepath.Join(want, ".spool")
+		}
+		if err != nil || f.Warehouse != want || f.Spool != spool || f.OnS3() != strings.HasPrefix(want, "s3://") {
+			t.Errorf("warehouse %q: got %v and error %v, want %s with its spool in %s", c.given, f, err, want, spool)
 		}
 	}
 }

@@ -34,8 +34,8 @@ func TestExample(t *testing.T) {
 					t.Errorf("got no key as a comment in\n%s", text)
 				}
 				f = load(t, write(t, active, 0o644))
-				if f.Redact != "personal" || len(f.Rates) == 0 {
-					t.Errorf("got redact %q and rates %v, want the samples of\n%s", f.Redact, f.Rates, active)
+				if f.Redact != "personal" || len(f.Rates) == 0 || f.Keep == nil || f.Schedule == nil || f.Alerts.Email == nil || f.MaxDuration == 0 {
+					t.Errorf("got %v, want the samples of\n%s", f, active)
 				}
 			})
 		}

@@ -29,8 +29,18 @@ func FuzzLoad(f *testing.F) {
 			checkProblems(t, text, err)
 			return
 		}
-		if len(c.Sources) == 0 || !filepath.IsAbs(c.Warehouse) || !filepath.IsAbs(c.Spool) || len(c.Hash()) != 64 {
-			t.Errorf("%q: got %+v, want sources, absolute paths and a hash", text, c)
+		if len(c.Sources) == 0 || c.OnS3() == filepath.IsAbs(c.Warehouse) || c.OnS3() != (c.Output.Mode != "") || !filepath.IsAbs(c.Spool) || len(c.Hash()) != 64 {
+			t.Errorf("%q: got %+v, want sources, absolute paths or a bucket with an output, and a hash", text, c)
+		}
+		if c.Schedule != nil {
+			for _, j := range c.Schedule.Jobs {
+				if j.Name == "" || comesDue(nil, j.Cron) != nil || isTimeZone(nil, j.TimeZone) != nil {
+					t.Errorf("%q: got job %+v, want a name, and a time that comes", text, j)
+				}
+			}
+			if len(c.Schedule.Jobs) == 0 {
+				t.Errorf("%q: got a schedule without jobs", text)
+			}
 		}
 		for _, s := range c.Sources {
 			if s.Partition() == "" || len(s.Collect) == 0 || s.Regions.All == (len(s.Regions.Names) > 0) {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -11,20 +12,33 @@ import (
 // The shapes below are the one description of the file.
 
 func fileShape(f *File) shape {
+	var output *Output
 	return shape{
 		name: "file",
 		keys: []entry{
-			{key: "warehouse", value: text(&f.Warehouse, localPath), required: true,
-				doc: "the local folder of the warehouse; a relative path starts at this file"},
+			{key: "warehouse", value: place(&f.Warehouse), required: true,
+				doc: "the folder of the warehouse, whose relative path starts at this file, or s3://BUCKET/PREFIX"},
+			{key: "output", value: maybe(&output, outputShape),
+				doc: "how a warehouse on S3 is written and read; not for a folder"},
 			{key: "spool", value: text(&f.Spool, localPath), sample: "warehouse/.spool",
-				doc: "the folder for what a run has collected and not loaded yet; .spool in the warehouse where left out"},
+				doc: "the folder for what a run has collected and not loaded yet; where left out .spool in the warehouse, or .stocktake/spool beside this file for a warehouse on S3"},
+			{key: "httpfs", value: text(&f.HTTPFS, localPath),
+				doc: "the file of DuckDB's httpfs extension, which queries of a warehouse on S3 need; looked for in the standard places where left out"},
 			{key: "simulation", value: maybe(&f.Simulation, simulationShape),
 				doc: "a simulated organization in place of AWS"},
 			{key: "sources", value: mappings(&f.Sources, sourceShape, func(s Source) string { return s.Name }, ".name"), required: true,
 				doc: "the ways into AWS: a list of sources; of two that cover the same account, region and table the first collects"},
+			{key: "keep", value: maybe(&f.Keep, keepShape), sample: map[string]any{"daily": 31, "weekly": 13, "monthly": 24},
+				doc: "which snapshots stay after a run; all where left out"},
+			{key: "max_duration", value: duration(&f.MaxDuration, "1m", "30d"), sample: "6h",
+				doc: "how long a run may take; what is not collected by then is recorded as failed, and the run is published; without limit where left out"},
+			{key: "schedule", value: maybe(&f.Schedule, scheduleShape), sample: map[string]any{"cron": "30 2 * * *"},
+				doc: "when stocktake schedule starts runs by itself"},
+			{key: "alerts", value: section{alertsShape(&f.Alerts)},
+				doc: "who hears of runs that need someone; stocktake schedule sends them"},
 			{key: "concurrency", value: section{concurrencyShape(&f.Concurrency)},
 				doc: "how much runs at the same time"},
-			{key: "rates", value: dictionary[Rate]{&f.Rates, rateKey, rateShape}, sample: map[string]any{"iam": map[string]any{"per_second": 5, "burst": 10}},
+			{key: "rates", value: dictionary[Rate]{p: &f.Rates, keys: rateKey, item: func(r *Rate) value { return section{rateShape(r)} }}, sample: map[string]any{"iam": map[string]any{"per_second": 5, "burst": 10}},
 				doc: "request rates of one account and region, by service or service:Operation, that replace the built-in ones"},
 			{key: "retry", value: section{retryShape(&f.Retry)},
 				doc: "when a call is given up"},
@@ -35,7 +49,13 @@ func fileShape(f *File) shape {
 			{key: "redact", value: text(&f.Redact, oneOf("", "personal")), sample: "personal",
 				doc: "the word personal stores names, e-mail addresses and phone numbers as hashes; secrets are always removed"},
 		},
-		done: func(r *reader, key string) { finishFile(r, f) },
+		done: func(r *reader, key string) {
+			finishOutput(r, f, output)
+			finishPaths(f)
+			finishSources(r, f)
+			checkJobs(r, f)
+			checkAlerts(r, f)
+		},
 	}
 }
 
@@ -96,8 +116,8 @@ func credentialsShape(k *Keys) shape {
 		keys: []entry{
 			{key: "profile", value: text(&k.Profile, anyText), doc: "a profile of the shared AWS configuration"},
 			{key: "access_key_id", value: secret(&k.AccessKeyID, accessKeyID), doc: "an access key ID, best as ${NAME}"},
-			{key: "secret_access_key", value: guarded(&k.SecretAccessKey), doc: "its secret; literal only in a file that others cannot read"},
-			{key: "session_token", value: guarded(&k.SessionToken), doc: "its session token, if it is temporary; literal only in a file that others cannot read"},
+			{key: "secret_access_key", value: guarded(&k.SecretAccessKey, keyMaterial), doc: "its secret; literal only in a file that others cannot read"},
+			{key: "session_token", value: guarded(&k.SessionToken, keyMaterial), doc: "its session token, if it is temporary; literal only in a file that others cannot read"},
 		},
 		choices: []choice{{keys: []string{"profile", "access_key_id"}}},
 		needs: []need{
@@ -291,17 +311,27 @@ func carryShape(c *Carry) shape {
 	}
 }
 
-// finishFile makes paths absolute and settles the partition of each source.
-func finishFile(r *reader, f *File) {
-	if f.Spool == "" {
-		f.Spool = filepath.Join(f.Warehouse, ".spool")
-	}
-	for _, p := range []*string{&f.Warehouse, &f.Spool} {
-		if !filepath.IsAbs(*p) {
-			*p = filepath.Join(f.Dir, *p)
+// finishPaths makes local paths absolute.
+func finishPaths(f *File) {
+	absolute := func(path string) string {
+		if filepath.IsAbs(path) {
+			return filepath.Clean(path)
 		}
-		*p = filepath.Clean(*p)
+		return filepath.Join(f.Dir, path)
 	}
+	spool := filepath.Join(".stocktake", "spool")
+	if !f.OnS3() {
+		f.Warehouse = absolute(f.Warehouse)
+		spool = filepath.Join(f.Warehouse, ".spool")
+	}
+	f.Spool = absolute(cmp.Or(f.Spool, spool))
+	if f.HTTPFS != "" {
+		f.HTTPFS = absolute(f.HTTPFS)
+	}
+}
+
+// finishSources settles the partition of each source.
+func finishSources(r *reader, f *File) {
 	for i := range f.Sources {
 		name := settlePartition(r, fmt.Sprintf("sources[%d]", i), f.Simulation)
 		if s := &f.Sources[i]; s.HomeRegion == "" {
@@ -310,8 +340,9 @@ func finishFile(r *reader, f *File) {
 	}
 }
 
-// settlePartition holds all that tells a source's partition against each
-// other. A role outweighs a region, since its ARN names the partition.
+// settlePartition holds all that tells the partition of a source, or of the
+// output, against each other. A role outweighs a region, since its ARN names
+// the partition.
 func settlePartition(r *reader, source string, sim *Simulation) string {
 	clues := slices.DeleteFunc(slices.Clone(r.clues), func(c clue) bool { return !strings.HasPrefix(c.key, source+".") })
 	slices.SortStableFunc(clues, func(a, b clue) int { return b.weight() - a.weight() })

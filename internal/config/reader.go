@@ -180,6 +180,12 @@ func (r *reader) value(v value, n ast.Node, key string, keyPos position) {
 	v.read(r, n, key)
 }
 
+// given says whether the file has the key.
+func (r *reader) given(key string) bool {
+	_, ok := r.where[key]
+	return ok
+}
+
 // mapping reads the keys of a shape.
 func (r *reader) mapping(n ast.Node, key string, s shape) {
 	m, ok := n.(*ast.MappingNode)
@@ -311,8 +317,12 @@ var nouns = map[ast.NodeType]string{
 	ast.TagType: "a tag", ast.MergeKeyType: "a merge key",
 }
 
+// login is the part of a URL that may hold a password.
+var login = regexp.MustCompile(`://[^/\s]*@`)
+
 // shown is a value as a message quotes it.
 func shown(s string) string {
+	s = login.ReplaceAllString(s, "://"+hidden+"@")
 	if runes := []rune(s); len(runes) > 80 {
 		s = string(runes[:80]) + "…"
 	}

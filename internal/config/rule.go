@@ -124,6 +124,9 @@ const (
 	// Its path has no colon, or an ARN of one fixed account would pass for one.
 	memberPath = `([!-9;-z|~]+/)*`
 	memberName = `([A-Za-z0-9_+=,.@-]|\{account_id\}|\{partition\}){1,64}`
+
+	keyID    = `(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})`
+	keyAlias = `alias/[A-Za-z0-9/_-]{1,250}`
 )
 
 var (
@@ -133,9 +136,18 @@ var (
 
 	localPath = rule{
 		expect: "the path of a local folder",
-		hint:   "only local paths work so far; for the home directory write ${HOME}/…",
+		hint:   "for the home directory write ${HOME}/…",
 		min:    1,
 		deny:   regexp.MustCompile(`^(~|[A-Za-z][A-Za-z0-9+.-]*://)|` + control.String()),
+	}
+	// A prefix has no =, which engines would read as a partition, nothing that
+	// a glob or a URL gives a meaning to, and no part that begins with a dot,
+	// which engines skip.
+	bucketURL = rule{
+		expect:  "s3://BUCKET/PREFIX",
+		pattern: regexp.MustCompile(`^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?$`),
+		deny:    regexp.MustCompile(`^s3://[^/]*\.\.|^s3://[0-9]+(\.[0-9]+){3}(/|$)`),
+		max:     512,
 	}
 	link = rule{
 		expect:  "a link that starts with https://",
@@ -199,11 +211,77 @@ var (
 		expect:  "a service such as ec2, or an operation such as ec2:DescribeInstances",
 		pattern: regexp.MustCompile(`^[a-z][a-z0-9-]*(:[A-Z][A-Za-z0-9]*)?$`),
 	}
+	serverURL = rule{
+		expect:  "a URL such as https://s3.example.com:9000, without user, query or fragment",
+		pattern: regexp.MustCompile(`^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(/[A-Za-z0-9_./-]*)?$`),
+	}
+	// Servers other than AWS's have regions of other names.
+	bucketRegion = rule{
+		expect:  regionName.expect,
+		pattern: regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`),
+	}
+	kmsKey = rule{
+		expect: "the ARN or ID of a KMS key, or alias/NAME",
+		pattern: regexp.MustCompile(`^(arn:(` + anyPartition + `):kms:(` + anyRegion + `):[0-9]{12}:(key/` + keyID + `|` + keyAlias + `)|` +
+			keyID + `|` + keyAlias + `)$`),
+	}
+	storageClass = rule{
+		expect: "one of " + quoted(readable),
+		hint:   "what is in an archive class cannot be read when it is asked for",
+		words:  readable,
+	}
+	tagKey = rule{
+		expect:  "a tag's key: up to 128 letters, digits, spaces and _.:/=+@-, not beginning with aws:",
+		pattern: regexp.MustCompile(`^[\p{L}\p{N} _.:/=+@-]+$`),
+		deny:    regexp.MustCompile(`^[aA][wW][sS]:`),
+		max:     128,
+	}
+	tagValue = rule{
+		expect:  "a tag's value: up to 256 letters, digits, spaces and _.:/=+@-, no colon before a space",
+		hint:    "in { } a key with a colon needs quotes",
+		pattern: regexp.MustCompile(`^[\p{L}\p{N} _.:/=+@-]*$`),
+		deny:    regexp.MustCompile(`: `), // how the parser reads {a:b: c}
+		max:     256,
+	}
+	cronText = rule{
+		expect: `five fields of cron such as "30 2 * * *", or a word such as @daily`,
+		min:    1,
+		deny:   control,
+	}
+	timeZone = rule{
+		expect: "a time zone such as Europe/Berlin or UTC",
+		min:    1,
+		deny:   control,
+	}
+	listenAddress = rule{
+		expect:  "an address such as 127.0.0.1:9108, or :9108 for all of the machine's",
+		pattern: regexp.MustCompile(`^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):[0-9]{1,5}$`),
+	}
+	hostName = rule{
+		expect:  "the name or address of a host",
+		pattern: regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$|^[0-9A-Fa-f:]+:[0-9A-Fa-f:.]+$`),
+		max:     253,
+	}
+	mailAddress = rule{
+		expect:  "an e-mail address such as cloud@example.com",
+		pattern: regexp.MustCompile(`^[^\s@<>()",;:\\]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`),
+		deny:    control,
+		max:     254,
+	}
+	password = rule{expect: "a password: one line of text", min: 1, deny: control}
+
+	webhookURL = rule{
+		expect:  "a URL that starts with https:// or http://",
+		pattern: regexp.MustCompile(`^https?://[A-Za-z0-9\[][!-~]*$`),
+	}
 	durationText = rule{
 		expect:  "a duration such as 90s, 1h or 14d",
 		pattern: regexp.MustCompile(`^([0-9]+d|([0-9]+(\.[0-9]+)?(ms|s|m|h))+)$`),
 	}
 )
+
+// readable are the storage classes whose objects can be read at once.
+var readable = []string{"STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"}
 
 func oneOf(words ...string) rule {
 	return rule{expect: "one of " + quoted(words), words: words}

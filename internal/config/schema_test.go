@@ -98,14 +98,39 @@ sources:
     collect: ["*"]
 rates: {ec2: {per_second: 1, burst: 2}}
 retry: {max_attempts: 8}
+keep: {daily: 1}
+max_duration: 1h
+schedule: {time_zone: UTC, listen: ":1", jobs: [{name: j, cron: "0 1 * * *"}]}
+alerts:
+  email: {host: mail, port: 25, tls: starttls, username: u, password: p, from: a@b, to: [c@d]}
+  webhook: {url: "https://example.com", token: t}
+  failed_calls: 30
+  stale: 36h
+`
+	// What stands in place of the folder in some cases.
+	const bucket = `warehouse: s3://bucket/w
+output:
+  mode: full
+  region: eu-west-1
+  endpoint: https://s3.example.com
+  path_style: true
+  encryption: aws:kms
+  kms_key: alias/key
+  bucket_key: true
+  bucket_owner: "111122223333"
+  storage_class: GLACIER_IR
+  tags: {team: cloud}
+  role_arn: arn:aws:iam::111122223333:role/writer
 `
 	setEnvironment(t)
 	try := func(text string) (decoder, schemaSays error) {
 		_, decoder = Load(write(t, text, 0o600), nil)
 		return decoder, validate(schema, []byte(text))
 	}
-	if d, s := try(base); d != nil || s != nil {
-		t.Fatalf("base: decoder says %v, schema says %v, want neither", d, s)
+	for _, text := range []string{base, strings.Replace(base, "warehouse: w\n", bucket, 1)} {
+		if d, s := try(text); d != nil || s != nil {
+			t.Fatalf("base: decoder says %v, schema says %v, want neither of\n%s", d, s, text)
+		}
 	}
 	for _, c := range []struct{ old, new string }{
 		{"warehouse: w", "warehouse: s3://w"}, {"warehouse: w", "warehouse: ~/w"}, {"warehouse: w", "warehouse: ''"}, {"warehouse: w", "warehouse: 5"},
@@ -129,14 +154,36 @@ retry: {max_attempts: 8}
 		{`include: ["111122223333"]`, "include: [111122223333]"}, {`include: ["111122223333"]`, `include: ["111122223333", "111122223333"]`}, {"r-ab12", "x-ab12"},
 		{`    roles: [{role_arn: "arn:aws:iam::111122223333:role/reader"}]`, "    keys: {}"}, {"    roles:", "    #roles:"},
 		{"rates: {ec2", "rates: {EC2"}, {"per_second: 1, ", ""}, {"per_second: 1", "per_second: 0"}, {"burst: 2", "burst: 0"}, {"max_attempts: 8", "max_attempts: 0"}, {"retry: {", "retry: {tries: 1, "},
+		{"warehouse: w", "warehouse: s3://w/x=y"}, {"warehouse: w", "warehouse: s3://bucket/x?y"}, {"daily: 1", "daily: -1"}, {"daily: 1", "yearly: 1"}, {"max_duration: 1h", "max_duration: 1s x"},
+		{"{time_zone: UTC", "{cron: '@daily', time_zone: UTC"}, {`, jobs: [{name: j, cron: "0 1 * * *"}]`, ""}, {"time_zone: UTC", "time_zone: ''"}, {"time_zone: UTC", "timezone: UTC"},
+		{`listen: ":1"`, `listen: "1"`}, {`listen: ":1"`, `listen: 1`}, {"name: j, ", ""}, {"name: j", "name: J"}, {`, cron: "0 1 * * *"`, ""}, {`"0 1 * * *"`, `""`}, {"jobs: [{", "jobs: [{when: now, "},
+		{"host: mail, ", ""}, {"host: mail", "host: 'mail:25'"}, {"port: 25", "port: 0"}, {"port: 25", "port: 65536"}, {"tls: starttls", "tls: ssl"}, {"username: u, ", ""}, {"password: p, ", ""},
+		{"password: p", `password: "p\nq"`}, {"from: a@b, ", ""}, {"from: a@b", "from: a"}, {"to: [c@d]", "to: c@d"}, {"to: [c@d]", "to: [c@d, c@d]"}, {", to: [c@d]", ""},
+		{`url: "https://example.com", `, ""}, {`"https://example.com"`, "ftp://example.com"}, {"token: t", "token: t t"}, {"failed_calls: 30", "failed_calls: 0"}, {"failed_calls: 30", "failed_calls: 101"},
+		{"stale: 36h", "stale: 36"},
 	} {
-		text := strings.Replace(base, c.old, c.new, 1)
-		if text == base {
-			t.Fatalf("%q is not in the base", c.old)
-		}
-		if d, s := try(text); d == nil || s == nil {
-			t.Errorf("%q in place of %q: decoder says %v, schema says %v, want both to refuse", c.new, c.old, d, s)
-		}
+		refuse(t, try, base, c.old, c.new)
+	}
+	onS3 := strings.Replace(base, "warehouse: w\n", bucket, 1)
+	for _, c := range []struct{ old, new string }{
+		{"mode: full", "mode: half"}, {"  region: eu-west-1\n", ""}, {"region: eu-west-1\n  end", "region: EU\n  end"}, {"https://s3.example.com", "s3.example.com"}, {"https://s3.example.com", "https://u:p@s3.example.com"},
+		{"https://s3.example.com", "https://s3.example.com/?x"}, {"path_style: true", "path_style: 'true'"}, {"encryption: aws:kms", "encryption: kms"}, {"alias/key", "key"}, {"alias/key", "arn:aws:kms:eu-west-1:1:alias/key"},
+		{"bucket_key: true", "bucket_key: 1"}, {`bucket_owner: "111122223333"`, "bucket_owner: me"}, {"GLACIER_IR", "GLACIER"}, {"GLACIER_IR", "DEEP_ARCHIVE"}, {"team: cloud", "'aws:team': cloud"}, {"team: cloud", "aws:team: cloud"}, {"team: cloud", "team: cloud!"},
+		{"team: cloud", "a: b, c: d, e: f, g: h, i: j, k: l, m: n, o: p, q: r, s: t, u: v"}, {"team: cloud", "team: 1"}, {"role_arn: arn:aws:iam::111122223333:role/writer", "session_name: abc"},
+	} {
+		refuse(t, try, onS3, c.old, c.new)
+	}
+}
+
+// refuse wants both to refuse the text with one place changed.
+func refuse(t *testing.T, try func(string) (decoder, schemaSays error), base, old, new string) {
+	t.Helper()
+	text := strings.Replace(base, old, new, 1)
+	if text == base {
+		t.Fatalf("%q is not in the base", old)
+	}
+	if d, s := try(text); d == nil || s == nil {
+		t.Errorf("%q in place of %q: decoder says %v, schema says %v, want both to refuse", new, old, d, s)
 	}
 }
 

@@ -34,5 +34,9 @@ func (r Role) Format(w fmt.State, _ rune)         { type plain Role; show(w, pla
 func (h Hop) Format(w fmt.State, _ rune)          { type plain Hop; show(w, plain(h)) }
 func (o Organization) Format(w fmt.State, _ rune) { type plain Organization; show(w, plain(o)) }
 func (d Discovery) Format(w fmt.State, _ rune)    { type plain Discovery; show(w, plain(d)) }
+func (o Output) Format(w fmt.State, _ rune)       { type plain Output; show(w, plain(o)) }
+func (a Alerts) Format(w fmt.State, _ rune)       { type plain Alerts; show(w, plain(a)) }
+func (e Email) Format(w fmt.State, _ rune)        { type plain Email; show(w, plain(e)) }
+func (h Webhook) Format(w fmt.State, _ rune)      { type plain Webhook; show(w, plain(h)) }
 
 func show(w fmt.State, v any) { fmt.Fprintf(w, fmt.FormatString(w, 'v'), v) }

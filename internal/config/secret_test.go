@@ -22,7 +22,7 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 		ByName map[string]Secret
 		Any    any
 	}
-	file := File{Sources: []Source{{
+	file := File{Output: Output{Credentials: &Keys{SessionToken: secret}, Hops: []Hop{{ExternalID: secret}}}, Alerts: Alerts{Email: &Email{Password: secret}, Webhook: &Webhook{URL: secret, Token: secret}}, Sources: []Source{{
 		ExternalID: secret, Credentials: &Keys{AccessKeyID: secret}, Role: &Role{Hops: []Hop{{ExternalID: secret}}}, Roles: []Role{{Hops: []Hop{{ExternalID: secret}}}},
 		Organization: &Organization{ExternalID: secret, Discovery: &Discovery{Hops: []Hop{{ExternalID: secret}}, Credentials: &Keys{SessionToken: secret}}},
 	}}}
@@ -36,7 +36,11 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 			H *Hop
 			O *Organization
 			D *Discovery
-		}{&file, &source, source.Credentials, source.Role, &source.Role.Hops[0], source.Organization, source.Organization.Discovery},
+			U *Output
+			A *Alerts
+			E *Email
+			W *Webhook
+		}{&file, &source, source.Credentials, source.Role, &source.Role.Hops[0], source.Organization, source.Organization.Discovery, &file.Output, &file.Alerts, file.Alerts.Email, file.Alerts.Webhook},
 		"value":   secret,
 		"pointer": &secret,
 		"file":    file,

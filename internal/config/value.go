@@ -142,9 +142,27 @@ func secret(p *Secret, ru rule) scalar {
 }
 
 // guarded is a secret that a file others can read must not hold.
-func guarded(p *Secret) scalar {
-	s := secret(p, keyMaterial)
+func guarded(p *Secret, ru rule) scalar {
+	s := secret(p, ru)
 	s.refuse = true
+	return s
+}
+
+// place is a local folder or a place on S3; a path of the second kind loses
+// the slash at its end.
+func place(p *string) scalar {
+	s := text(p, localPath)
+	s.expect = localPath.expect + ", or s3://BUCKET/PREFIX"
+	s.hint = "a bucket has 3 to 63 lower-case letters, digits, dots and hyphens, a prefix letters, digits, _, . and -; for the home directory write ${HOME}/…"
+	s.json = map[string]any{"anyOf": []any{localPath.schema(), bucketURL.schema()}}
+	local := s.store
+	s.store = func(v string) bool {
+		if bucketURL.fits(v) {
+			*p = strings.TrimSuffix(v, "/")
+			return true
+		}
+		return local(v)
+	}
 	return s
 }
 
@@ -159,19 +177,24 @@ func located(p *string, ru rule) scalar {
 	return s
 }
 
-func collected(p *string) scalar {
-	s := text(p, collectPattern)
+// verified is text that code must accept too.
+func verified(p *string, ru rule, accept func(r *reader, text string) error) scalar {
+	s := text(p, ru)
 	s.check = func(r *reader, key, text, found string) {
-		err := r.checkCollect(text)
+		err := accept(r, text)
 		switch {
 		case err == nil:
 		case found == shown(text):
-			r.problem(key, found, collectPattern.expect, err.Error())
+			r.problem(key, found, ru.expect, err.Error())
 		default: // the error names what the environment holds
-			r.problem(key, found, collectPattern.expect, "")
+			r.problem(key, found, ru.expect, "")
 		}
 	}
 	return s
+}
+
+func collected(p *string) scalar {
+	return verified(p, collectPattern, func(r *reader, text string) error { return r.checkCollect(text) })
 }
 
 func integer[T int | int64](p *T, least, most T) scalar {
@@ -205,6 +228,20 @@ func number(p *float64, most float64) scalar {
 			return true
 		},
 	}
+}
+
+// percent is stored as a share of 1.
+func percent(p *float64) scalar {
+	s := number(p, 100)
+	store := s.store
+	s.store = func(v string) bool {
+		if !store(v) {
+			return false
+		}
+		*p /= 100
+		return true
+	}
+	return s
 }
 
 func boolean(p *bool) scalar {
@@ -349,7 +386,8 @@ func (l list[T]) schema(defs map[string]any) map[string]any {
 type dictionary[T any] struct {
 	p    *map[string]T
 	keys rule
-	of   func(*T) shape
+	item func(*T) value
+	most int // keys; 0 is no bound
 }
 
 func (d dictionary[T]) inner() (shape, bool) { return shape{}, false }
@@ -360,6 +398,9 @@ func (d dictionary[T]) read(r *reader, n ast.Node, key string) {
 	if !ok {
 		r.mismatch(n, key, "a mapping whose keys are each "+d.keys.expect, "", true)
 		return
+	}
+	if d.most > 0 && len(m.Values) > d.most {
+		r.problem(key, fmt.Sprintf("%d keys", len(m.Values)), fmt.Sprintf("at most %d", d.most), "")
 	}
 	*d.p = map[string]T{}
 	seen := map[string]bool{}
@@ -373,15 +414,19 @@ func (d dictionary[T]) read(r *reader, n ast.Node, key string) {
 			continue
 		}
 		var item T
-		r.value(section{d.of(&item)}, kv.Value, join(key, name), pos)
+		r.value(d.item(&item), kv.Value, join(key, name), pos)
 		(*d.p)[name] = item
 	}
 }
 
 func (d dictionary[T]) schema(defs map[string]any) map[string]any {
-	return map[string]any{
-		"type": "object", "propertyNames": d.keys.schema(), "additionalProperties": d.of(new(T)).schema(defs),
+	s := map[string]any{
+		"type": "object", "propertyNames": d.keys.schema(), "additionalProperties": d.item(new(T)).schema(defs),
 	}
+	if d.most > 0 {
+		s["maxProperties"] = d.most
+	}
+	return s
 }
 
 // regions is the word all, or a list of names.

@@ -25,10 +25,12 @@ stocktake config schema > stocktake.schema.json           # for editors
 
 - Unknown keys, wrong types, repeated keys and a second document are errors; a message names file, line, key, what was found and what was expected.
 - ` + "`${NAME}`" + ` anywhere in a value stands for an environment variable; one that is not set is an error.
-- ` + "`secret_access_key`" + ` and ` + "`session_token`" + ` may stand in the file as they are only where no one else may read it (` + "`chmod 600`" + `). They appear in no log, manifest or error.
+- ` + "`secret_access_key`, `session_token`, `password`, and `url` and `token`" + ` of a webhook may stand in the file as they are only where no one else may read it (` + "`chmod 600`" + `). They appear in no log, manifest or error.
 - Account IDs go in quotes: YAML would take the bare digits for a number.
 - Durations are written as in ` + "`90s`, `1h`, `14d`" + `.
 - Relative paths start at the file's folder.
+- ` + "`run --resume`" + ` goes on after a change of what alters neither the rows nor where they go: schedule, alerts, ` + "`keep`, `max_duration`, `httpfs`" + `, concurrency, rates, retries, and the identity and headers of ` + "`output`" + `.
+- Guides: [connecting.md](connecting.md) for ` + "`sources`" + `, [s3.md](s3.md) for ` + "`output`" + `, [every-night.md](every-night.md) for ` + "`schedule`, `alerts` and `max_duration`" + `.
 
 ## Exit codes
 
@@ -127,7 +129,7 @@ func (r *reference) form(path string, n node) string {
 	case len(n.AnyOf) > 0:
 		var forms []string
 		for _, alternative := range n.AnyOf {
-			if f := r.form(path, alternative); f != "" {
+			if f := r.form(path, alternative); f != "" && !slices.Contains(forms, f) {
 				forms = append(forms, f)
 			}
 		}

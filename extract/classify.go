@@ -40,6 +40,14 @@ func Code(err error) string {
 // Classify turns an error of a walk into an outcome. One classifier serves all
 // collectors.
 func (u *Unit) Classify(ctx context.Context, err error) outcome.Outcome {
+	o := u.classify(ctx, err)
+	if late(ctx) { // whatever the calls that were cut off look like
+		return tooLate
+	}
+	return o
+}
+
+func (u *Unit) classify(ctx context.Context, err error) outcome.Outcome {
 	o := describe(err, u.Collector.actionsOf)
 	code := o.Code
 	switch {
@@ -106,7 +114,7 @@ func describe(err error, actions func(serviceID, operation string) []string) out
 	case errors.As(err, &dns) && dns.IsNotFound, code == "UnknownEndpoint":
 		o.Kind, o.Code = outcome.Unavailable, "no_such_endpoint"
 	case errors.Is(err, context.DeadlineExceeded):
-		o.Code, o.Advice = "deadline", "Run again with --resume; raise the time-out (retry.timeout) if it happens often."
+		o.Code, o.Advice = "timeout", "Run again with --resume; raise the time-out (retry.timeout) if it happens often."
 	case errors.As(err, &deserialization):
 		o.Code, o.Advice = "protocol", "The endpoint does not answer as AWS does; check AWS_ENDPOINT_URL and proxies."
 	case errors.As(err, &timeout) && timeout.Timeout():

@@ -19,6 +19,8 @@ type Planned struct {
 	Taken   []Taken          // what another source collects of it
 	Preset  *outcome.Outcome // set where nothing is asked
 	Done    bool             // by the run that this one resumes
+
+	earlier bool // the run that this one resumes has an outcome, if not a final one
 }
 
 // Taken is a place of a table that an earlier source collects.
@@ -76,8 +78,19 @@ func Select(collectors []*Collector, streams map[string][]string, patterns []str
 
 // Plan discovers accounts and regions and lists the units of the run. A source
 // whose accounts cannot be found and never were is an error. Sources that are
-// not asked, or not active, keep the places that they had.
+// not asked, or not active, keep the places that they had. When the deadline
+// passes, there is nothing left that the run could do, so that is an error too.
 func (r *Run) Plan(ctx context.Context, previous Previous) (*Plan, error) {
+	ctx, end := r.until(ctx)
+	defer end()
+	plan, err := r.plan(ctx, previous)
+	if late(ctx) {
+		return nil, fmt.Errorf("%w, and accounts and regions are not found yet: raise it, or see whether calls are throttled or the network is slow", ErrDeadline)
+	}
+	return plan, err
+}
+
+func (r *Run) plan(ctx context.Context, previous Previous) (*Plan, error) {
 	plan := &Plan{}
 	claimed := map[claim]string{}
 	for i := range r.Config.Sources {

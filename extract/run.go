@@ -27,6 +27,7 @@ type Run struct {
 	Base        Base
 	Observer    Observer
 	Now         func() time.Time // nil is the machine's clock
+	Deadline    time.Time        // by Now, the end of collecting; zero is none
 
 	gate  *Gate
 	plans map[string]*transform.Plan
@@ -74,8 +75,11 @@ func (r *Run) Gate() *Gate { return r.gate }
 
 // Extract collects the units of the plan into the spool. Units whose outcome
 // the spool already holds as final are not repeated. The error is the
-// context's, or a fault of this machine; what AWS refuses is an outcome.
+// context's, or a fault of this machine; what AWS refuses is an outcome, and so
+// is what the deadline leaves no time for.
 func (r *Run) Extract(ctx context.Context, plan *Plan, to *spool.Spool) error {
+	ctx, end := r.until(ctx)
+	defer end()
 	r.spool = to
 	done := map[spool.UnitID]bool{}
 	for u, err := range to.Units() {
@@ -103,7 +107,7 @@ func byAccount(plan *Plan, done map[spool.UnitID]bool) [][]*Planned {
 	var order [][]*Planned
 	at := map[string]int{}
 	for _, p := range plan.Units {
-		p.Done = done[p.Unit.ID()]
+		p.Done, p.earlier = done[p.Unit.ID()]
 		if p.Preset != nil || p.Done {
 			continue
 		}
@@ -122,6 +126,7 @@ func byAccount(plan *Plan, done map[spool.UnitID]bool) [][]*Planned {
 func (r *Run) account(ctx context.Context, units []*Planned, workers chan struct{}) error {
 	var wg sync.WaitGroup
 	errs := make(chan error, 1)
+	begun := 0
 	for _, p := range units {
 		select {
 		case workers <- struct{}{}:
@@ -130,6 +135,7 @@ func (r *Run) account(ctx context.Context, units []*Planned, workers chan struct
 		if ctx.Err() != nil {
 			break
 		}
+		begun++
 		wg.Add(1)
 		go func() {
 			defer func() { <-workers; wg.Done() }()
@@ -148,8 +154,13 @@ func (r *Run) account(ctx context.Context, units []*Planned, workers chan struct
 		return err
 	default:
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && !late(ctx) {
 		return context.Cause(ctx)
+	}
+	for _, p := range units[begun:] {
+		if err := r.leave(p); err != nil {
+			return err
+		}
 	}
 	r.Observer.AccountDone(units[0].Unit.Source, units[0].Unit.Account)
 	return nil
@@ -165,6 +176,14 @@ func (r *Run) one(ctx context.Context, p *Planned) error {
 	if err != nil {
 		return err
 	}
+	if p.earlier && cutOff(entry) {
+		return nil
+	}
+	return r.record(entry)
+}
+
+// record adds a unit to the journal.
+func (r *Run) record(entry spool.Unit) error {
 	if err := r.spool.Commit(entry); err != nil {
 		return fmt.Errorf("journal unit: %w", err)
 	}

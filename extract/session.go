@@ -59,25 +59,32 @@ func AWS(c *config.File) Base {
 		t.MaxIdleConns, t.MaxIdleConnsPerHost = 512, 32
 	})
 	return func(ctx context.Context, keys *config.Keys, region string) (aws.Config, error) {
-		options := []func(*awsconfig.LoadOptions) error{awsconfig.WithHTTPClient(client), awsconfig.WithAppID("stocktake")}
-		if region != "" {
-			options = append(options, awsconfig.WithRegion(region))
-		}
-		switch {
-		case keys == nil:
-		case keys.Profile != "":
-			options = append(options, awsconfig.WithSharedConfigProfile(keys.Profile))
-		case keys.AccessKeyID.Reveal() != "":
-			options = append(options, awsconfig.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
-				keys.AccessKeyID.Reveal(), keys.SecretAccessKey.Reveal(), keys.SessionToken.Reveal())))
-		}
-		cfg, err := awsconfig.LoadDefaultConfig(ctx, options...)
-		if err != nil {
-			return cfg, fmt.Errorf("load AWS configuration: %w", err)
-		}
+		cfg, err := LoadAWS(ctx, client, keys, region)
 		cfg.HTTPClient = plainBodies{cfg.HTTPClient}
-		return cfg, nil
+		return cfg, err
 	}
+}
+
+// LoadAWS returns the SDK's configuration for keys, which may be nil, under the
+// standard AWS environment.
+func LoadAWS(ctx context.Context, client *awshttp.BuildableClient, keys *config.Keys, region string) (aws.Config, error) {
+	options := []func(*awsconfig.LoadOptions) error{awsconfig.WithHTTPClient(client), awsconfig.WithAppID("stocktake")}
+	if region != "" {
+		options = append(options, awsconfig.WithRegion(region))
+	}
+	switch {
+	case keys == nil:
+	case keys.Profile != "":
+		options = append(options, awsconfig.WithSharedConfigProfile(keys.Profile))
+	case keys.AccessKeyID.Reveal() != "":
+		options = append(options, awsconfig.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
+			keys.AccessKeyID.Reveal(), keys.SecretAccessKey.Reveal(), keys.SessionToken.Reveal())))
+	}
+	cfg, err := awsconfig.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return cfg, fmt.Errorf("load AWS configuration: %w", err)
+	}
+	return cfg, nil
 }
 
 // plainBodies hides that a request's body can write itself. The SDK closes the

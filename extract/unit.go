@@ -229,6 +229,7 @@ func (u *Unit) collect(ctx context.Context, tables map[string]bool) (spool.Unit,
 }
 
 // finish closes the tables. An interrupted unit leaves no entry: it is repeated.
+// One that the deadline cut off does: the run is published without it.
 func (u *Unit) finish(ctx context.Context, walkErr error) (spool.Unit, error) {
 	entry := spool.Unit{ID: u.ID(), CollectedRegion: u.AskedRegion(), Partition: u.Partition, StartedAt: u.started}
 	var failed *outcome.Outcome
@@ -236,7 +237,7 @@ func (u *Unit) finish(ctx context.Context, walkErr error) (spool.Unit, error) {
 		if local, ok := asLocal(walkErr); ok {
 			return entry, errors.Join(local, u.abort())
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil && !late(ctx) {
 			return entry, errors.Join(context.Cause(ctx), u.abort())
 		}
 		o := u.Classify(ctx, walkErr)

@@ -33,6 +33,18 @@ type Publication struct {
 	Now    func() time.Time // nil: time.Now
 }
 
+// Bytes is the size of the files that the run wrote.
+func (p Publication) Bytes() int64 {
+	sum := int64(0)
+	for _, t := range p.Tables {
+		sum += t.File.Bytes
+	}
+	for _, e := range p.Events {
+		sum += e.File.Bytes
+	}
+	return sum
+}
+
 // TableFile is a table's new file.
 type TableFile struct {
 	Schema *schema.Schema
@@ -227,15 +239,35 @@ func (w *publishing) commit(ctx context.Context) error {
 	}
 	// An answer may have been lost.
 	ctx = context.WithoutCancel(ctx)
-	head, headErr := w.store.Head(ctx)
+	committed, tellErr := w.committed(ctx)
 	switch {
-	case headErr != nil:
+	case tellErr != nil:
 		// What was staged stays until someone can tell.
-		return fmt.Errorf("commit: %w", errors.Join(err, headErr))
-	case head.Run == w.m.Run:
+		return fmt.Errorf("commit: %w", errors.Join(err, tellErr))
+	case committed:
 		return nil
 	}
 	return w.undo(ctx, fmt.Errorf("commit: %w", err))
+}
+
+// committed reports whether the run is among the commits since the one that it
+// was to follow: others may have followed it by now.
+func (w *publishing) committed(ctx context.Context) (bool, error) {
+	head, err := w.store.Head(ctx)
+	if err != nil {
+		return false, err
+	}
+	for run := head.Run; run != "" && run != w.Head.Run; {
+		if run == w.m.Run {
+			return true, nil
+		}
+		m, err := ReadManifest(ctx, w.store, run)
+		if err != nil {
+			return false, err
+		}
+		run = m.Parent
+	}
+	return false, nil
 }
 
 // undo removes what preparations have left, also when the run was interrupted.

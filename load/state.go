@@ -221,6 +221,15 @@ func VerifyRun(ctx context.Context, s store.Store, run string) (RunReport, error
 			if superseded(ctx, s, m, t) {
 				f.Status, f.Problem = FileSuperseded, ""
 			}
+			if f.Status == FileMissing {
+				gone, err := removed(ctx, s, t.Path)
+				if err != nil {
+					return RunReport{}, fmt.Errorf("verify run %s: %w", run, err)
+				}
+				if gone {
+					f.Status, f.Problem = FileRemoved, ""
+				}
+			}
 		}
 		report.Files = append(report.Files, f)
 	}

@@ -10,8 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"stocktake/internal/s3test"
 	"stocktake/load/store"
 	"stocktake/load/store/memory"
+	"stocktake/load/store/s3"
 	"stocktake/load/store/storetest"
 )
 
@@ -25,6 +27,11 @@ var buckets = []bucket{
 	{"memory", func(*testing.T) func() store.Store {
 		s := memory.New()
 		return func() store.Store { return s.Again() }
+	}},
+	{"s3", func(t *testing.T) func() store.Store {
+		server := s3test.Start(t)
+		o := s3.Options{Bucket: server.Bucket(t), Prefix: "ware/house"}
+		return func() store.Store { return onS3(t, server, o) }
 	}},
 }
 
@@ -260,4 +267,52 @@ func TestFetchChecks(t *testing.T) {
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("Fetch left %v, %v", left, err)
 	}
+}
+
+// A commit whose answer comes so late that another run has followed it is none
+// to take back.
+func TestLateAnswer(t *testing.T) {
+	ctx := t.Context()
+	s := memory.New()
+	first, second := scenarios[0], scenarios[1]
+	late := afterSwap{s, func() {
+		if _, err := Publish(ctx, s, second.publication(t, second.files(t, t.TempDir()), completed(t, s), Hooks{})); err != nil {
+			t.Fatal(err)
+		}
+	}}
+	_, err := Publish(ctx, late, first.publication(t, first.files(t, t.TempDir()), readStateOf(t, s), Hooks{}))
+	var unfinished *UnfinishedError
+	if !errors.As(err, &unfinished) || unfinished.Run != first.run {
+		t.Fatalf("Publish whose answer comes too late: %v, want an UnfinishedError of %s", err, first.run)
+	}
+	for _, run := range []string{first.run, second.run} {
+		if report, err := VerifyRun(ctx, s, run); err != nil || report.Bad() > 0 {
+			t.Errorf("VerifyRun(%s): %+v, %v", run, report, err)
+		}
+	}
+	if got := valuesIn(t, s, readStateOf(t, s)); !maps.Equal(got, second.after) {
+		t.Errorf("a reader sees %v, want %v", got, second.after)
+	}
+}
+
+type afterSwap struct {
+	store.Store
+	do func()
+}
+
+func (a afterSwap) SwapHead(ctx context.Context, old store.Head, run string) (store.Head, error) {
+	if _, err := a.Store.SwapHead(ctx, old, run); err != nil {
+		return store.Head{}, err
+	}
+	a.do()
+	return store.Head{}, errors.New("the connection was lost")
+}
+
+// completed is the state after recovery, as a run finds it.
+func completed(t *testing.T, s store.Store) *State {
+	t.Helper()
+	if err := Recover(t.Context(), s, Hooks{}); err != nil {
+		t.Fatal(err)
+	}
+	return readStateOf(t, s)
 }

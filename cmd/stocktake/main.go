@@ -118,7 +118,8 @@ holds the warehouse.`,
 	root.AddCommand(
 		a.runCommand(), a.planCommand(),
 		a.queryCommand(), a.tablesCommand(), a.sourcesCommand(), a.runsCommand(),
-		a.verifyCommand(), a.viewsCommand(), a.initCommand(), a.configCommand(),
+		a.verifyCommand(), a.viewsCommand(), a.cleanCommand(), a.scheduleCommand(),
+		a.initCommand(), a.configCommand(),
 	)
 	for _, c := range root.Commands() {
 		wrapArgs(c)

@@ -29,6 +29,9 @@ func (a *app) state(ctx context.Context) (*load.State, store.Store, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if file.Output.Mode == modeDrop {
+		return nil, nil, usage(fmt.Errorf("%s: output.mode drop: its identity may put files and read none; read the warehouse with a configuration of mode full", file.Path))
+	}
 	empty := fmt.Errorf("the warehouse %s is empty: `stocktake run` fills it", file.Warehouse)
 	if _, err := os.Stat(file.Warehouse); isLocal(file.Warehouse) && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, empty

@@ -35,6 +35,7 @@ type Options struct {
 	Observer   Observer
 	Now        func() time.Time // nil is the machine's clock
 	Program    string           // version of the program
+	WriteOnly  bool             // the store takes what is put and shows nothing
 
 	// Views is called after a commit, to refresh what is made from the tables.
 	// Doing it again has no effect.
@@ -54,6 +55,7 @@ type Result struct {
 	Coverage    []load.CoverageRow
 	Calls       int64
 	Throttles   int64
+	Bytes       int64 // of the files that were written
 	Duration    time.Duration
 	Notes       []string // what the user should know, such as a spool that was dropped
 }
@@ -92,6 +94,7 @@ type run struct {
 	loaded    map[string]loaded
 	unchanged []string
 	rows      []load.CoverageRow
+	bytes     int64 // of the files that are published
 	lease     store.Lease
 }
 
@@ -105,6 +108,7 @@ func Run(ctx context.Context, o Options) (result *Result, err error) {
 		name string
 		do   func(context.Context) error
 	}{
+		{"", p.probe},                            // can the warehouse be written at all?
 		{"", p.lock},                             // one run at a time; an earlier one that was cut off is finished or dropped
 		{"", p.readLast},                         // what the last commit left
 		{"", p.open},                             // a spool, new or resumed
@@ -125,7 +129,7 @@ func Run(ctx context.Context, o Options) (result *Result, err error) {
 	}
 	return &Result{
 		RunID: p.id, Date: p.date, Exit: p.exit, Coverage: p.rows, Notes: p.notes,
-		Calls: p.extract.Gate().Calls.Load(), Throttles: p.extract.Gate().Throttles.Load(), Duration: p.now().Sub(p.started),
+		Calls: p.extract.Gate().Calls.Load(), Throttles: p.extract.Gate().Throttles.Load(), Bytes: p.bytes, Duration: p.now().Sub(p.started),
 	}, nil
 }
 
@@ -170,7 +174,12 @@ func (o Options) hooks() load.Hooks {
 	}
 }
 
+func (p *run) probe(ctx context.Context) error { return p.o.Store.Probe(ctx) }
+
 func (p *run) lock(ctx context.Context) (err error) {
+	if p.o.WriteOnly {
+		return p.lockDrop(ctx)
+	}
 	p.lease, err = Lock(ctx, p.o.Store, p.o.Program)
 	if err != nil {
 		return err
@@ -201,6 +210,10 @@ func Complete(ctx context.Context, o Options) error {
 }
 
 func (p *run) readLast(ctx context.Context) (err error) {
+	if p.o.WriteOnly {
+		p.state = &load.State{}
+		return nil
+	}
 	p.state, p.previous, err = readLast(ctx, p.o)
 	if err != nil {
 		return err
@@ -249,22 +262,21 @@ func (o Options) reading(ctx context.Context, head string, t load.StateTable, di
 // Plan does the first steps of a run, up to the units, and returns the rows of
 // each table that the last run had. It writes nothing.
 func Plan(ctx context.Context, o Options) (*extract.Plan, map[string]int64, error) {
-	_, previous, err := readLast(ctx, o)
-	if err != nil {
-		return nil, nil, err
+	var previous extract.Previous
+	if !o.WriteOnly {
+		var err error
+		if _, previous, err = readLast(ctx, o); err != nil {
+			return nil, nil, err
+		}
 	}
 	p := &run{o: o, previous: previous, started: time.Now()}
 	p.id = newID(p.started)
 	if err := p.begin(); err != nil {
 		return nil, nil, err
 	}
-	err = p.find(ctx)
+	err := p.find(ctx)
 	return p.plan, previous.Rows(), err
 }
-
-// maxSpoolAge is how old a spool may be to go on with: its rows are of the day
-// that the snapshot is named after.
-const maxSpoolAge = 24 * time.Hour
 
 // open resumes the spool of a run that was stopped, or begins a new run and
 // drops such spools.
@@ -309,7 +321,7 @@ func (p *run) resume(dirs []string) error {
 	}{
 		{meta.ConfigHash != p.o.Config.Hash(), "the configuration has changed since"},
 		{meta.Parent != p.parent, "another run was published since"},
-		{p.started.Sub(meta.StartedAt) > maxSpoolAge, "it is older than a day"},
+		{p.started.Sub(meta.StartedAt) > load.ResumeWithin, "it is older than a day"},
 		{meta.Program != p.o.Program, fmt.Sprintf("it is of stocktake %s and this is %s", meta.Program, p.o.Program)},
 	} {
 		if check.wrong {
@@ -327,6 +339,9 @@ func (p *run) begin() error {
 	p.extract = &extract.Run{
 		ID: p.id, Config: p.o.Config, Collectors: p.o.Collectors, Streams: p.o.Streams,
 		OnlySources: p.o.Sources, OnlyTables: p.o.Tables, Base: p.o.Base, Observer: p.o.Observer, Now: p.o.Now,
+	}
+	if limit := p.o.Config.MaxDuration; limit > 0 {
+		p.extract.Deadline = p.started.Add(limit)
 	}
 	return p.extract.Prepare()
 }
@@ -402,8 +417,31 @@ func (p *run) publish(ctx context.Context) error {
 		}
 		publication.Tables = append(publication.Tables, load.TableFile{Schema: in.Schema, File: file})
 	}
-	_, err = load.Publish(ctx, p.o.Store, publication)
-	return err
+	p.bytes = publication.Bytes()
+	if p.o.WriteOnly {
+		return p.drop(ctx, publication)
+	}
+	if _, err = load.Publish(ctx, p.o.Store, publication); err != nil {
+		return err
+	}
+	return p.retain(ctx)
+}
+
+// retain removes old snapshots. The run is published whatever becomes of that,
+// and the next one tries again.
+func (p *run) retain(ctx context.Context) error {
+	keep := p.o.Config.Keep
+	if keep == nil {
+		return nil
+	}
+	removed, err := load.Retain(ctx, p.o.Store, load.Keep(*keep))
+	if err != nil {
+		return &load.UnfinishedError{Run: p.id, Err: err}
+	}
+	if n := len(removed.Dates); n > 0 {
+		p.notes = append(p.notes, fmt.Sprintf("removed %d files (%d bytes) of snapshots that keep does not name, of %s to %s", removed.Files, removed.Bytes, removed.Dates[0], removed.Dates[n-1]))
+	}
+	return nil
 }
 
 // sources are those of the manifest; one that was not asked keeps its accounts.

@@ -102,11 +102,11 @@ func (a *app) query(ctx context.Context, text, format, output string, given []st
 	if err != nil {
 		return err
 	}
-	state, s, err := a.state(ctx)
+	r, err := a.read(ctx)
 	if err != nil {
 		return err
 	}
-	db, err := query.Open(ctx, query.Options{Root: s.Root(), Tables: queryTables(state), Views: historyViews(state)})
+	db, err := r.open(ctx)
 	if err != nil {
 		return err
 	}

@@ -85,9 +85,7 @@ func (a *app) schedule(ctx context.Context, file *config.File, once bool) (err e
 		State: scheduleState(file), Jobs: file.Schedule.Jobs, CatchUp: file.Schedule.CatchUp, Stale: file.Alerts.Stale, FailedCalls: file.Alerts.FailedCalls,
 		Channels: alert.Channels(file.Alerts), Origin: fmt.Sprintf("stocktake on %s, for the warehouse %s", host, file.Warehouse), Log: n.log, Run: n.run,
 	}
-	for _, s := range file.Sources {
-		o.Sources = append(o.Sources, s.Name)
-	}
+	o.Sources = active(file)
 	s, err := schedule.Open(o)
 	if locked := (*schedule.LockedError)(nil); errors.As(err, &locked) {
 		return &exitError{exitLocked, err}
@@ -164,7 +162,7 @@ func (n *nights) run(ctx context.Context, at schedule.Attempt) (schedule.Report,
 		return schedule.Report{}, err
 	}
 	result, err := n.collect(ctx, n.file, o)
-	if o.Resume && err != nil && ctx.Err() == nil && withExit(err) == err {
+	if errors.Is(err, pipeline.ErrNoResume) {
 		n.log.Warn("the run that was cut off cannot go on, so that a new one begins", "reason", err)
 		o.Resume = false
 		result, err = n.collect(ctx, n.file, o)
@@ -176,7 +174,7 @@ func (n *nights) run(ctx context.Context, at schedule.Attempt) (schedule.Report,
 		n.log.Info("note", "run", result.RunID, "text", note)
 	}
 	report := reportOfNight(result, n.file, at.Job)
-	report.Resumed, report.Bytes = o.Resume, n.bytes(context.WithoutCancel(ctx), result.RunID)
+	report.Resumed, report.Bytes = o.Resume, result.Bytes
 	return report, nil
 }
 
@@ -212,27 +210,14 @@ func resumable(root string, since time.Time) (bool, error) {
 	return !began.Before(since.Truncate(time.Second)), nil
 }
 
-// bytes is the size of the files that a run wrote, 0 where it cannot be read.
-func (n *nights) bytes(ctx context.Context, run string) (sum int64) {
-	if n.file.Output.Mode == modeDrop {
-		return 0
-	}
-	s, err := n.destination(ctx, n.file)
-	if err != nil {
-		n.log.Warn("size of the run is not known", "run", run, "error", err)
-		return 0
-	}
-	m, err := load.ReadManifest(ctx, s, run)
-	if err != nil {
-		n.log.Warn("size of the run is not known", "run", run, "error", err)
-		return 0
-	}
-	for _, t := range append(m.Tables, m.Events...) {
-		if t.WrittenBy == run {
-			sum += t.Bytes
+// active names the sources that take part in runs.
+func active(file *config.File) (names []string) {
+	for _, s := range file.Sources {
+		if s.Activate {
+			names = append(names, s.Name)
 		}
 	}
-	return sum
+	return names
 }
 
 // reportOfNight adds up the coverage of each source that was asked.
@@ -240,9 +225,7 @@ func reportOfNight(result *pipeline.Result, file *config.File, job config.Job) s
 	report := schedule.Report{Run: result.RunID, Complete: result.Exit == exitComplete, ExitCode: result.Exit}
 	asked := job.Sources
 	if len(asked) == 0 {
-		for _, s := range file.Sources {
-			asked = append(asked, s.Name)
-		}
+		asked = active(file)
 	}
 	bySource := map[string][]load.CoverageRow{}
 	for _, r := range result.Coverage {

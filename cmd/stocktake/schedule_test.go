@@ -268,7 +268,7 @@ func TestScheduleUsage(t *testing.T) {
 }
 
 func TestReportOfNight(t *testing.T) {
-	file := &config.File{AcceptBlocked: true, Sources: []config.Source{{Name: "acme"}, {Name: "umbrella"}, {Name: "silent"}}}
+	file := &config.File{AcceptBlocked: true, Sources: []config.Source{{Name: "acme", Activate: true}, {Name: "umbrella", Activate: true}, {Name: "silent", Activate: true}}}
 	row := func(source, account string, kind outcome.Kind) load.CoverageRow {
 		return load.CoverageRow{Source: source, TableName: "aws_ec2_volumes", AccountID: account, Region: "eu-central-1", Outcome: kind, Rows: 5, Calls: 2, FailedCalls: 1, Throttles: 3, MissingAction: "ec2:DescribeVolumes"}
 	}

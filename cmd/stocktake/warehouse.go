@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stocktake/internal/config"
 	"stocktake/internal/pipeline"
 	"stocktake/internal/query"
 	"stocktake/load"
@@ -22,35 +24,67 @@ import (
 // historyTables are the event tables that have views.
 var historyTables = []load.EventTable{{Table: load.CoverageTable, Version: 1}}
 
-// state reads the last commit of the configured warehouse. One that a run was
+// reading is a warehouse as the last commit left it.
+type reading struct {
+	file  *config.File
+	store store.Store
+	state *load.State
+}
+
+// read reads the last commit of the configured warehouse. One that a run was
 // cut off from completing, and that no reader can see, is completed first.
-func (a *app) state(ctx context.Context) (*load.State, store.Store, error) {
+func (a *app) read(ctx context.Context) (*reading, error) {
 	file, err := a.config()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if file.Output.Mode == modeDrop {
-		return nil, nil, usage(fmt.Errorf("%s: output.mode drop: its identity may put files and read none; read the warehouse with a configuration of mode full", file.Path))
+		return nil, usage(fmt.Errorf("%s: output.mode drop: its identity may put files and read none; read the warehouse with a configuration of mode full", file.Path))
 	}
 	empty := fmt.Errorf("the warehouse %s is empty: `stocktake run` fills it", file.Warehouse)
 	if _, err := os.Stat(file.Warehouse); isLocal(file.Warehouse) && errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, empty
+		return nil, empty
 	}
 	s, err := a.destination(ctx, file)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	state, err := load.ReadState(ctx, s, historyTables...)
 	if errors.Is(err, store.ErrUnfinished) {
 		if err := pipeline.Complete(ctx, pipeline.Options{Config: file, Store: s, Program: version, Views: refreshViews(s)}); err != nil {
-			return nil, nil, withExit(fmt.Errorf("complete the last run, which was cut off: %w", err))
+			return nil, withExit(fmt.Errorf("complete the last run, which was cut off: %w", err))
 		}
 		state, err = load.ReadState(ctx, s, historyTables...)
 	}
-	if err == nil && state.Manifest == nil {
-		err = empty
+	if err != nil {
+		return nil, err
 	}
-	return state, s, err
+	if state.Manifest == nil {
+		return nil, empty
+	}
+	return &reading{file, s, state}, nil
+}
+
+// open opens the warehouse for queries.
+func (r *reading) open(ctx context.Context) (*query.DB, error) {
+	o := query.Options{Root: r.store.Root(), Tables: queryTables(r.state), Views: historyViews(r.store, r.state)}
+	var err error
+	if o.S3, err = r.s3(ctx); err != nil {
+		return nil, err
+	}
+	return query.Open(ctx, o)
+}
+
+// s3 is what DuckDB needs of a warehouse in a bucket, nil for a folder.
+func (r *reading) s3(ctx context.Context) (*query.S3, error) {
+	if isLocal(r.file.Warehouse) {
+		return nil, nil
+	}
+	client, err := outputClient(ctx, r.file)
+	if err != nil {
+		return nil, err
+	}
+	return &query.S3{Objects: client, BucketOwner: r.file.Output.BucketOwner, HTTPFS: r.file.HTTPFS}, nil
 }
 
 // queryTables are the views of a state.
@@ -62,15 +96,26 @@ func queryTables(state *load.State) []query.Table {
 	return tables
 }
 
-// historyViews are the views of event tables that share a name with a state.
-func historyViews(state *load.State) []query.View {
+// historyViews are the views of event tables that share a name with a state. In
+// a bucket a pattern costs DuckDB a third of the requests of a list.
+func historyViews(s store.Store, state *load.State) []query.View {
 	var views []query.View
 	for _, e := range state.Events {
-		if len(e.Paths) > 0 {
-			views = append(views, query.View{Name: e.Table + "_history", SQL: query.ReadParquet(e.Paths)})
+		paths := e.Paths
+		if len(paths) == 0 {
+			continue
 		}
+		if !isLocal(s.Root()) {
+			paths = []string{eventPattern(s, e.Table, e.Version)}
+		}
+		views = append(views, query.View{Name: e.Table + "_history", SQL: query.ReadParquet(paths)})
 	}
 	return views
+}
+
+// eventPattern names all files of an event table.
+func eventPattern(s store.Store, table string, version int) string {
+	return fmt.Sprintf("%s/events/%s/v%d/*/*.parquet", s.Root(), table, version)
 }
 
 // isLocal reports whether a warehouse is a folder.
@@ -89,7 +134,7 @@ func refreshViews(s store.Store) func(context.Context) error {
 		if err != nil {
 			return err
 		}
-		stamp := filepath.Join(root, ".views")
+		stamp := filepath.Join(root, viewsStamp)
 		want := query.ViewsFingerprint(tables, history)
 		have, err := os.ReadFile(stamp)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -99,14 +144,18 @@ func refreshViews(s store.Store) func(context.Context) error {
 		if _, err := os.Stat(database); err == nil && string(have) == want {
 			return nil
 		}
-		if err := query.WriteViews(ctx, database, tables, history); err != nil {
+		if err := query.WriteDatabase(ctx, database, query.Options{Root: root, Tables: tables, Views: history}); err != nil {
 			return err
 		}
 		return os.WriteFile(stamp, []byte(want), 0o644)
 	}
 }
 
-const databaseName = "stocktake.duckdb"
+// Files of a folder: the database with the views, and which views it has.
+const (
+	databaseName = "stocktake.duckdb"
+	viewsStamp   = ".views"
+)
 
 // standingViews are views that hold for later runs too: of the files in
 // current/, and of all events.
@@ -121,40 +170,70 @@ func standingViews(ctx context.Context, s store.Store) ([]query.Table, []query.V
 	}
 	var history []query.View
 	for _, e := range historyTables {
-		glob := fmt.Sprintf("%s/events/%s/v%d/*/*.parquet", s.Root(), e.Table, e.Version)
-		history = append(history, query.View{Name: e.Table + "_history", SQL: query.ReadParquet([]string{glob})})
+		history = append(history, query.View{Name: e.Table + "_history", SQL: query.ReadParquet([]string{eventPattern(s, e.Table, e.Version)})})
 	}
 	return tables, history, nil
 }
 
 func (a *app) viewsCommand() *cobra.Command {
-	return &cobra.Command{
+	var output string
+	c := &cobra.Command{
 		Use:   "views",
 		Short: "Make stocktake.duckdb anew, as after moving a warehouse",
-		Long: `Make the database stocktake.duckdb of the warehouse anew. Its views name the
-files by absolute paths, so a warehouse that was moved needs this once.`,
-		Example: "  stocktake views\n  duckdb warehouse/stocktake.duckdb \"SELECT * FROM coverage_gaps\"",
-		Args:    cobra.NoArgs,
+		Long: `Make the database stocktake.duckdb anew, whose views read the files of the
+warehouse. A folder has it in itself, and runs keep it up to date; its views name
+the files by absolute paths, so a warehouse that was moved needs this once.
+
+Of a warehouse in a bucket the database is a file of this machine. There is no
+credential in it: whoever opens it loads httpfs and creates a secret first.`,
+		Example: `  stocktake views
+  stocktake views --output /srv/bi/stocktake.duckdb
+  duckdb stocktake.duckdb "SELECT * FROM coverage_gaps"`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, s, err := a.state(c.Context())
+			r, err := a.read(c.Context())
 			if err != nil {
 				return err
 			}
-			lease, err := pipeline.Lock(c.Context(), s, version)
+			path, err := r.writeViews(c.Context(), output)
 			if err != nil {
 				return withExit(err)
 			}
-			err = os.Remove(filepath.Join(s.Root(), ".views"))
-			if err == nil || errors.Is(err, fs.ErrNotExist) {
-				err = refreshViews(s)(c.Context())
-			}
-			if err := errors.Join(err, lease.Release()); err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(a.out, filepath.Join(s.Root(), databaseName))
+			_, err = fmt.Fprintln(a.out, path)
 			return err
 		},
 	}
+	c.Flags().StringVarP(&output, "output", "o", "", "file to write (default stocktake.duckdb in the folder of the warehouse, or here for a bucket)")
+	return c
+}
+
+// writeViews makes the database with the views, at path where one is given, and
+// returns where it is.
+func (r *reading) writeViews(ctx context.Context, path string) (string, error) {
+	root := r.store.Root()
+	if isLocal(root) && path == "" {
+		lease, err := pipeline.Lock(ctx, r.store, version)
+		if err != nil {
+			return "", err
+		}
+		err = os.Remove(filepath.Join(root, viewsStamp))
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			err = refreshViews(r.store)(ctx)
+		}
+		return filepath.Join(root, databaseName), errors.Join(err, lease.Release())
+	}
+	path, err := filepath.Abs(cmp.Or(path, databaseName))
+	if err != nil {
+		return "", err
+	}
+	o := query.Options{Root: root}
+	if o.Tables, o.Views, err = standingViews(ctx, r.store); err != nil {
+		return "", err
+	}
+	if o.S3, err = r.s3(ctx); err != nil {
+		return "", err
+	}
+	return path, query.WriteDatabase(ctx, path, o)
 }
 
 func (a *app) runsCommand() *cobra.Command {
@@ -166,14 +245,14 @@ func (a *app) runsCommand() *cobra.Command {
   stocktake runs 20261122T013000Z-5f2a1c --json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			state, s, err := a.state(c.Context())
+			r, err := a.read(c.Context())
 			if err != nil {
 				return err
 			}
 			if len(args) == 1 {
-				return a.showRun(c.Context(), s, args[0], asJSON)
+				return a.showRun(c.Context(), r.store, args[0], asJSON)
 			}
-			db, err := query.Open(c.Context(), query.Options{Root: s.Root(), Tables: queryTables(state)})
+			db, err := r.open(c.Context())
 			if err != nil {
 				return err
 			}
@@ -235,15 +314,15 @@ is the last run. The exit code is 1 when a file is missing or damaged.`,
 		Example: "  stocktake verify\n  stocktake verify 20261122T013000Z-5f2a1c --json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			state, s, err := a.state(c.Context())
+			r, err := a.read(c.Context())
 			if err != nil {
 				return err
 			}
-			id := state.Head.Run
+			id := r.state.Head.Run
 			if len(args) == 1 {
 				id = args[0]
 			}
-			report, err := load.VerifyRun(c.Context(), s, id)
+			report, err := load.VerifyRun(c.Context(), r.store, id)
 			if errors.Is(err, fs.ErrNotExist) {
 				return usage(fmt.Errorf("no run %q: `stocktake runs` lists them", id))
 			}

@@ -6,9 +6,11 @@ package pipeline
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -296,7 +298,7 @@ func (p *run) open(context.Context) error {
 	}
 	p.id, p.date = newID(p.started), p.started.UTC().Format(time.DateOnly)
 	p.spool, err = spool.Create(filepath.Join(p.o.Config.Spool, p.id), spool.Meta{
-		RunID: p.id, Date: p.date, ConfigHash: p.o.Config.Hash(), Parent: p.parent, Program: p.o.Program, StartedAt: p.started,
+		RunID: p.id, Date: p.date, ConfigHash: p.asked(), Parent: p.parent, Program: p.o.Program, StartedAt: p.started,
 	})
 	if err != nil {
 		return fmt.Errorf("create spool: %w", err)
@@ -304,14 +306,17 @@ func (p *run) open(context.Context) error {
 	return p.begin()
 }
 
+// ErrNoResume is the error of a run that is to go on and cannot.
+var ErrNoResume = errors.New("resume")
+
 func (p *run) resume(dirs []string) error {
 	if len(dirs) == 0 {
-		return fmt.Errorf("resume: there is no stopped run in %s; run without --resume", p.o.Config.Spool)
+		return fmt.Errorf("%w: there is no stopped run in %s; run without --resume", ErrNoResume, p.o.Config.Spool)
 	}
 	dir := dirs[len(dirs)-1]
 	s, lost, err := spool.Open(dir)
 	if err != nil {
-		return fmt.Errorf("resume: %w", err)
+		return fmt.Errorf("%w: %w; run without --resume", ErrNoResume, err)
 	}
 	p.spool = s
 	meta := s.Meta()
@@ -319,13 +324,13 @@ func (p *run) resume(dirs []string) error {
 		wrong bool
 		why   string
 	}{
-		{meta.ConfigHash != p.o.Config.Hash(), "the configuration has changed since"},
+		{meta.ConfigHash != p.asked(), "the configuration, or what --source and --collect ask for, has changed since"},
 		{meta.Parent != p.parent, "another run was published since"},
 		{p.started.Sub(meta.StartedAt) > load.ResumeWithin, "it is older than a day"},
 		{meta.Program != p.o.Program, fmt.Sprintf("it is of stocktake %s and this is %s", meta.Program, p.o.Program)},
 	} {
 		if check.wrong {
-			return fmt.Errorf("resume: run %s cannot go on: %s; run without --resume", meta.RunID, check.why)
+			return fmt.Errorf("%w: run %s cannot go on: %s; run without --resume", ErrNoResume, meta.RunID, check.why)
 		}
 	}
 	p.id, p.date = meta.RunID, meta.Date
@@ -333,6 +338,17 @@ func (p *run) resume(dirs []string) error {
 		p.notes = append(p.notes, fmt.Sprintf("%d units are collected again: their files were damaged", len(lost)))
 	}
 	return p.begin()
+}
+
+// asked identifies what the run is to collect: the configuration, and what
+// narrows it.
+func (p *run) asked() string {
+	if len(p.o.Sources) == 0 && p.o.Tables == nil {
+		return p.o.Config.Hash()
+	}
+	sum := sha256.New()
+	fmt.Fprintln(sum, p.o.Config.Hash(), slices.Sorted(slices.Values(p.o.Sources)), slices.Sorted(maps.Keys(p.o.Tables)))
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 func (p *run) begin() error {

@@ -16,15 +16,20 @@ import (
 // A conn is one DuckDB session. It runs one statement at a time.
 type conn struct {
 	c duckdb.Connection
+	r *remote // what it may wait for
 }
 
-// openDatabase opens the database file at path, or an in-memory database for "".
+// openDatabase opens the database file at path, or an in-memory database for "". Secrets
+// that the user keeps for DuckDB are of no use here, and could lead elsewhere.
 func openDatabase(path string) (duckdb.Database, error) {
 	var config duckdb.Config
 	if duckdb.CreateConfig(&config) == duckdb.StateError {
 		return duckdb.Database{}, errors.New("create DuckDB configuration")
 	}
 	defer duckdb.DestroyConfig(&config)
+	if duckdb.SetConfig(config, "allow_persistent_secrets", "false") == duckdb.StateError {
+		return duckdb.Database{}, errors.New("configure DuckDB to do without stored secrets")
+	}
 	var db duckdb.Database
 	var message string
 	if duckdb.OpenExt(path, &db, config, &message) == duckdb.StateError {
@@ -34,8 +39,8 @@ func openDatabase(path string) (duckdb.Database, error) {
 	return db, nil
 }
 
-func connect(db duckdb.Database) (*conn, error) {
-	c := &conn{}
+func connect(db duckdb.Database, r *remote) (*conn, error) {
+	c := &conn{r: r}
 	if duckdb.Connect(db, &c.c) == duckdb.StateError {
 		return nil, errors.New("connect to DuckDB")
 	}
@@ -60,6 +65,7 @@ func (c *conn) watch(ctx context.Context) (stop func()) {
 		defer again.Stop()
 		for {
 			duckdb.Interrupt(c.c)
+			c.r.giveUp()
 			select {
 			case <-done:
 				return

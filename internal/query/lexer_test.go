@@ -24,7 +24,7 @@ func TestStatementsAsDuckDBSeesThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer duckdb.Close(&db)
-	c, err := connect(db)
+	c, err := connect(db, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,8 +30,8 @@ func (db *DB) CopyParquet(ctx context.Context, sql string, params map[string]any
 			err = errors.Join(err, removeIfThere(temporary))
 		}
 	}()
-	if rows, err = db.copyTo(ctx, plans, params, temporary); err != nil {
-		return 0, db.withSuggestion(err)
+	if rows, err = db.copyTo(ctx, sql, plans, params, temporary); err != nil {
+		return 0, db.withSuggestion(db.setup.remote.explain(err))
 	}
 	if err := os.Rename(temporary, path); err != nil {
 		return 0, fmt.Errorf("put the Parquet file in place: %w", err)
@@ -39,12 +39,15 @@ func (db *DB) CopyParquet(ctx context.Context, sql string, params map[string]any
 	return rows, nil
 }
 
-func (db *DB) copyTo(ctx context.Context, plans []plan, params map[string]any, path string) (rows int64, err error) {
+func (db *DB) copyTo(ctx context.Context, sql string, plans []plan, params map[string]any, path string) (rows int64, err error) {
 	e, err := startEngine(ctx, db.setup, path)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, e.close()) }()
+	if err := e.provide(ctx, namedIn(sql, db.setup.views)); err != nil {
+		return 0, err
+	}
 	s, err := e.newSession(ctx, params)
 	if err != nil {
 		return 0, err

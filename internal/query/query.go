@@ -1,7 +1,7 @@
 // Package query lets people read a warehouse in SQL. It knows DuckDB and a list of
-// tables with their Parquet files, and is the only package that imports DuckDB. It knows
-// nothing of AWS, of manifests or of configuration, and nothing in it writes to the
-// warehouse: a query can neither write a file nor read one outside the warehouse.
+// tables with their Parquet files, and is the only package that imports DuckDB. Of AWS it
+// knows an S3 client to read with, of manifests and configuration nothing, and nothing in
+// it writes to the warehouse: a query can neither write a file nor read one outside it.
 package query
 
 import (
@@ -21,11 +21,12 @@ import (
 
 // Options are what a DB is opened with.
 type Options struct {
-	Root        string // the only directory that queries may read
+	Root        string // what queries may read, and nothing else: a directory, or s3://bucket/prefix
+	S3          *S3    // for a root on S3
 	Tables      []Table
 	Views       []View
 	MemoryLimit string // as DuckDB writes sizes, "1GB" if empty; some more goes to a temporary directory
-	Threads     int    // one for each processor if 0
+	Threads     int    // if 0, one for each processor, and on S3 some more
 }
 
 // A DB answers queries over the views of a warehouse. Its methods may be called at once.
@@ -41,56 +42,81 @@ func Open(ctx context.Context, options Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	if onS3(options.Root) {
+		if s.remote, err = options.S3.connect(options.Root); err != nil {
+			return nil, err
+		}
+	}
 	engine, err := startEngine(ctx, s, "")
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.remote.close())
 	}
 	return &DB{setup: s, engine: engine, behind: tablesBehind(options.Tables, s.views)}, nil
 }
 
 // Close ends the DB. Results must be closed before.
-func (db *DB) Close() error { return db.engine.close() }
+func (db *DB) Close() error { return errors.Join(db.engine.close(), db.setup.remote.close()) }
 
 // A setup is what every engine of a DB is made from.
 type setup struct {
-	directories []string // the root as given and as it really is
+	directories []string // the root, a folder as given and as it really is
+	remote      *remote  // nil for a folder
 	resources   []string
-	views       []View
-	extra       int // how many of the views, at the end, are the caller's
+	views       []View // each after those that it reads
 }
 
-// resolve fills in defaults and follows symbolic links once, so that a DB keeps reading
-// the same files when a link like current moves on.
+// resolve checks what is given and fills in defaults.
 func (o Options) resolve() (setup, error) {
-	root, err := filepath.Abs(o.Root)
+	tables, directories, err := o.locate()
 	if err != nil {
-		return setup{}, fmt.Errorf("resolve the warehouse root: %w", err)
-	}
-	real, err := filepath.EvalSymlinks(root)
-	if err != nil {
-		return setup{}, fmt.Errorf("resolve the warehouse root: %w", err)
-	}
-	tables := slices.Clone(o.Tables)
-	for i, t := range tables {
-		if tables[i].Files, err = t.filesUnder(real); err != nil {
-			return setup{}, err
-		}
+		return setup{}, err
 	}
 	all, err := views(tables, o.Views)
 	if err != nil {
 		return setup{}, err
 	}
 	return setup{
-		directories: slices.Compact([]string{root, real}),
+		directories: directories,
 		resources: []string{
 			"TimeZone = 'UTC'",
 			"memory_limit = " + quoteText(cmp.Or(o.MemoryLimit, "1GB")),
-			fmt.Sprintf("threads = %d", cmp.Or(o.Threads, runtime.NumCPU())),
+			fmt.Sprintf("threads = %d", cmp.Or(o.Threads, o.defaultThreads())),
 			"max_temp_directory_size = '" + spillLimit + "'",
+			"http_proxy = ''", // that of the environment may have a password in it, and settings can be read
 		},
 		views: all,
-		extra: len(o.Views),
 	}, nil
+}
+
+// defaultThreads is more on S3, where threads wait: eight read twice as fast as two.
+func (o Options) defaultThreads() int {
+	if onS3(o.Root) {
+		return max(8, runtime.NumCPU())
+	}
+	return runtime.NumCPU()
+}
+
+// locate finds the tables' files and what may be read. It follows symbolic links once, so
+// that a DB keeps reading the same files when a link like current moves on.
+func (o Options) locate() (tables []Table, directories []string, err error) {
+	if onS3(o.Root) {
+		return o.Tables, []string{o.Root + "/"}, o.checkS3()
+	}
+	root, err := filepath.Abs(o.Root)
+	if err != nil {
+		return nil, nil, fmt.Errorf("resolve the warehouse root: %w", err)
+	}
+	real, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		return nil, nil, fmt.Errorf("resolve the warehouse root: %w", err)
+	}
+	tables = slices.Clone(o.Tables)
+	for i, t := range tables {
+		if tables[i].Files, err = t.filesUnder(real); err != nil {
+			return nil, nil, err
+		}
+	}
+	return tables, slices.Compact([]string{root, real}), nil
 }
 
 // spillLimit keeps a runaway query from filling the disk, and what a killed process
@@ -118,14 +144,18 @@ func (t Table) filesUnder(root string) ([]string, error) {
 
 // An engine is a DuckDB instance that can no longer be reconfigured.
 type engine struct {
-	db    duckdb.Database
-	spill string // where DuckDB puts what does not fit in memory
+	db     duckdb.Database
+	remote *remote
+	spill  string // where DuckDB puts what does not fit in memory
+
+	turn chan struct{}   // to make views
+	made map[string]bool // the views that are there
 }
 
 // startEngine makes an instance that reads the root alone, and may also write the file at
 // output where there is one.
 func startEngine(ctx context.Context, s setup, output string) (_ *engine, err error) {
-	e := &engine{}
+	e := &engine{remote: s.remote, turn: make(chan struct{}, 1), made: map[string]bool{}}
 	if e.spill, err = os.MkdirTemp("", "stocktake-query-"); err != nil {
 		return nil, fmt.Errorf("make a temporary directory: %w", err)
 	}
@@ -137,7 +167,7 @@ func startEngine(ctx context.Context, s setup, output string) (_ *engine, err er
 	if e.db, err = openDatabase(""); err != nil {
 		return nil, err
 	}
-	c, err := connect(e.db)
+	c, err := connect(e.db, s.remote)
 	if err != nil {
 		return nil, err
 	}
@@ -145,8 +175,13 @@ func startEngine(ctx context.Context, s setup, output string) (_ *engine, err er
 	if err = c.set(ctx, append(slices.Clone(s.resources), "temp_directory = "+quoteText(e.spill))); err != nil {
 		return nil, err
 	}
-	if err = c.createViews(ctx, s.views, s.extra); err != nil {
+	if err = s.remote.enter(ctx, c); err != nil {
 		return nil, err
+	}
+	if s.remote == nil {
+		if err = e.provide(ctx, s.views); err != nil {
+			return nil, err
+		}
 	}
 	if err = c.set(ctx, sandbox(s.directories, output)); err != nil {
 		return nil, err
@@ -170,7 +205,6 @@ func sandbox(directories []string, output string) []string {
 		"autoinstall_known_extensions = false",
 		"autoload_known_extensions = false",
 		"allow_community_extensions = false",
-		"allow_persistent_secrets = false",
 		"allowed_directories = [" + strings.Join(quoted, ", ") + "]",
 	}
 	if output != "" {
@@ -197,6 +231,18 @@ func (db *DB) Query(ctx context.Context, sql string, params map[string]any) (*Re
 	if err != nil {
 		return nil, err
 	}
+	result, err := db.query(ctx, sql, plans, params)
+	if err != nil {
+		return nil, db.withSuggestion(db.setup.remote.explain(err))
+	}
+	result.explain = db.setup.remote.explain
+	return result, nil
+}
+
+func (db *DB) query(ctx context.Context, sql string, plans []plan, params map[string]any) (*Result, error) {
+	if err := db.engine.provide(ctx, namedIn(sql, db.setup.views)); err != nil {
+		return nil, err
+	}
 	s, err := db.engine.newSession(ctx, params)
 	if err != nil {
 		return nil, err
@@ -204,9 +250,8 @@ func (db *DB) Query(ctx context.Context, sql string, params map[string]any) (*Re
 	result, err := s.query(ctx, plans)
 	if err != nil {
 		s.end()
-		return nil, db.withSuggestion(err)
 	}
-	return result, nil
+	return result, err
 }
 
 // TablesOf lists the tables that a query reads, directly or through views, in order of
@@ -239,17 +284,18 @@ type session struct {
 	unused map[string]bool // the names in params that no statement had yet
 	copied int64           // rows that COPY wrote
 	stop   func()
+	done   func() // with S3
 }
 
 func (e *engine) newSession(ctx context.Context, params map[string]any) (*session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c, err := connect(e.db)
+	c, err := connect(e.db, e.remote)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{conn: c, params: params, unused: map[string]bool{}, stop: c.watch(ctx)}
+	s := &session{conn: c, params: params, unused: map[string]bool{}, stop: c.watch(ctx), done: e.remote.use()}
 	for name := range params {
 		s.unused[name] = true
 	}
@@ -258,6 +304,7 @@ func (e *engine) newSession(ctx context.Context, params map[string]any) (*sessio
 
 func (s *session) end() {
 	s.stop()
+	s.done()
 	s.close()
 }
 

@@ -23,10 +23,11 @@ type Result struct {
 	names   []string
 	types   []*dataType
 	release func() // gives up the session, nil once that is done
+	explain func(error) error
 }
 
 func newResult(ctx context.Context, res duckdb.Result) (*Result, error) {
-	r := &Result{ctx: ctx, res: res}
+	r := &Result{ctx: ctx, res: res, explain: func(err error) error { return err }}
 	for i := range duckdb.ColumnCount(&res) {
 		name := duckdb.ColumnName(&res, i)
 		t, err := newDataType(duckdb.ColumnLogicalType(&res, i))
@@ -81,7 +82,7 @@ func (r *Result) Rows() iter.Seq2[[]any, error] {
 // failed tells a query that broke off from one that came to its end.
 func (r *Result) failed() error {
 	if message := duckdb.ResultError(&r.res); message != "" {
-		return failure(r.ctx, message)
+		return r.explain(failure(r.ctx, message))
 	}
 	return r.ctx.Err()
 }

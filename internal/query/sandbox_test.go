@@ -220,7 +220,12 @@ func TestFunctionsAreReviewed(t *testing.T) {
 	for _, name := range reviewedFunctions {
 		reviewed[name] = true
 	}
-	db := newWarehouse(t).open()
+	t.Run("in a folder", func(t *testing.T) { checkFunctions(t, newWarehouse(t).open(), reviewed) })
+	t.Run("on S3", func(t *testing.T) { checkFunctions(t, openOn(t, newBucket(t, newWarehouse(t)).options()), reviewed) })
+}
+
+func checkFunctions(t *testing.T, db *DB, reviewed map[string]bool) {
+	t.Helper()
 	result, err := db.Query(t.Context(), `SELECT DISTINCT function_name FROM duckdb_functions()
 		WHERE function_type IN ('table', 'table_macro') OR has_side_effects`, nil)
 	if err != nil {

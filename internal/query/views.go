@@ -21,7 +21,7 @@ type Table struct {
 	Name    string
 	Version int
 	Newest  bool     // the version that the bare name stands for
-	Files   []string // absolute paths, at least one
+	Files   []string // absolute paths or s3:// URLs, at least one
 }
 
 // A View is a named SELECT over the tables and the views before it. It may take over a
@@ -51,7 +51,7 @@ func (t Table) validate() error {
 		return fmt.Errorf("table %s has no file, expected at least one that is empty but has the schema", t.versioned())
 	}
 	for _, file := range t.Files {
-		if !filepath.IsAbs(file) {
+		if !filepath.IsAbs(file) && !onS3(file) {
 			return fmt.Errorf("table %s: file %q is not an absolute path", t.versioned(), file)
 		}
 	}
@@ -59,31 +59,37 @@ func (t Table) validate() error {
 }
 
 // views turns the tables into views: one for each version, one for each bare name, and
-// coverage_gaps. A path with *, ? or [ in it is no pattern to DuckDB where such a file
-// exists. Columns come from the files alone: a directory named key=value above
-// them must not become a column, nor hide one.
+// coverage_gaps; one of the caller's takes the place of another of its name. Each comes
+// after those it reads. A path with *, ? or [ in it is no pattern to DuckDB where such a
+// file exists. Columns come from the files alone: a directory named key=value above them
+// must not become a column, nor hide one.
 func views(tables []Table, extra []View) ([]View, error) {
 	var all []View
+	add := func(v View) {
+		if !slices.ContainsFunc(extra, func(e View) bool { return strings.EqualFold(e.Name, v.Name) }) {
+			all = append(all, v)
+		}
+	}
 	coverage := false
 	for _, t := range tables {
 		if err := t.validate(); err != nil {
 			return nil, err
 		}
-		all = append(all, View{Name: t.versioned(), SQL: ReadParquet(t.Files)})
+		add(View{Name: t.versioned(), SQL: ReadParquet(t.Files)})
 		if t.Newest {
-			all = append(all, View{Name: t.Name, SQL: "SELECT * FROM " + quoteName(t.versioned())})
+			add(View{Name: t.Name, SQL: "SELECT * FROM " + quoteName(t.versioned())})
 			coverage = coverage || t.Name == coverageTable
 		}
 	}
 	if coverage {
-		all = append(all, View{Name: "coverage_gaps", SQL: coverageGaps})
+		add(View{Name: "coverage_gaps", SQL: coverageGaps})
 	}
 	for _, v := range extra {
 		if err := v.validate(); err != nil {
 			return nil, fmt.Errorf("view %s: %w", v.Name, err)
 		}
 	}
-	return append(all, extra...), nil
+	return slices.Concat(stages(append(all, extra...))...), nil
 }
 
 func (v View) validate() error {
@@ -100,24 +106,9 @@ func (v View) validate() error {
 	return nil
 }
 
-func (v View) statement(replace bool) string {
-	create := "CREATE VIEW "
-	if replace {
-		create = "CREATE OR REPLACE VIEW "
-	}
-	return create + quoteName(v.Name) + " AS " + v.SQL
-}
+func (v View) statement() string { return "CREATE VIEW " + quoteName(v.Name) + " AS " + v.SQL }
 
-func (c *conn) createViews(ctx context.Context, all []View, extra int) error {
-	for i, v := range all {
-		if err := c.exec(ctx, v.statement(i >= len(all)-extra)); err != nil {
-			return fmt.Errorf("create view %s: %w", v.Name, err)
-		}
-	}
-	return nil
-}
-
-// ViewsFingerprint tells whether a file that WriteViews wrote is still right: it changes
+// ViewsFingerprint tells whether a file that WriteDatabase wrote is still right: it changes
 // with what the views say. It does not change with the rows or columns of the files,
 // which DuckDB looks up whenever a view is used.
 func ViewsFingerprint(tables []Table, extra []View) string {
@@ -132,18 +123,29 @@ func ViewsFingerprint(tables []Table, extra []View) string {
 	return hex.EncodeToString(hash.Sum(nil))
 }
 
-// WriteViews writes a DuckDB database file at path that holds nothing but the views. It
-// replaces a file that is there as a whole, with what anyone may have added to it.
-func WriteViews(ctx context.Context, path string, tables []Table, extra []View) error {
-	all, err := views(tables, extra)
+// WriteDatabase writes a DuckDB database file at path, on the local disk, that holds nothing
+// but the views. It replaces a file that is there as a whole, with what anyone may have
+// added to it. Of the tables' files it reads the columns.
+func WriteDatabase(ctx context.Context, path string, o Options) (err error) {
+	all, err := views(o.Tables, o.Views)
 	if err != nil {
 		return err
+	}
+	var r *remote
+	if onS3(o.Root) {
+		if err := o.checkS3(); err != nil {
+			return err
+		}
+		if r, err = o.S3.connect(o.Root); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, r.close()) }()
 	}
 	temporary := path + ".tmp"
 	if err := removeDatabase(temporary); err != nil {
 		return err
 	}
-	if err := writeDatabase(ctx, temporary, all, len(extra)); err != nil {
+	if err := fillDatabase(ctx, temporary, r, all); err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", path, err), removeDatabase(temporary))
 	}
 	// A write-ahead log that someone's open session left would not fit the new file.
@@ -156,18 +158,22 @@ func WriteViews(ctx context.Context, path string, tables []Table, extra []View) 
 	return nil
 }
 
-func writeDatabase(ctx context.Context, path string, all []View, extra int) error {
+func fillDatabase(ctx context.Context, path string, r *remote, all []View) error {
 	db, err := openDatabase(path)
 	if err != nil {
 		return err
 	}
 	defer duckdb.Close(&db)
-	c, err := connect(db)
+	c, err := connect(db, r)
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	if err := c.createViews(ctx, all, extra); err != nil {
+	defer r.use()()
+	if err := r.enter(ctx, c); err != nil {
+		return err
+	}
+	if err := inStages(all, r.width(), func(v View) error { return createView(ctx, db, r, v) }); err != nil {
 		return err
 	}
 	return c.exec(ctx, "CHECKPOINT")

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestWriteViews(t *testing.T) {
+func TestWriteDatabase(t *testing.T) {
 	w := inventory(t)
 	path := filepath.Join(w.root, "stocktake.duckdb")
 	for _, old := range []string{path + ".tmp", path + ".tmp.wal", path + ".wal"} {
@@ -19,7 +19,7 @@ func TestWriteViews(t *testing.T) {
 	const list = "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal ORDER BY 1"
 	var first string
 	for range 2 {
-		if err := WriteViews(t.Context(), path, w.tables, w.views); err != nil {
+		if err := WriteDatabase(t.Context(), path, Options{Root: w.root, Tables: w.tables, Views: w.views}); err != nil {
 			t.Fatal(err)
 		}
 		left, err := filepath.Glob(filepath.Join(filepath.Dir(strings.ReplaceAll(path, "[1]", "[[]1]")), "stocktake.duckdb*"))
@@ -60,7 +60,7 @@ func TestViewsFollowTheirFiles(t *testing.T) {
 	w := newWarehouse(t)
 	w.table("a", "SELECT 1 AS id, 'x' AS name")
 	path := filepath.Join(w.root, "stocktake.duckdb")
-	if err := WriteViews(t.Context(), path, w.tables, nil); err != nil {
+	if err := WriteDatabase(t.Context(), path, Options{Root: w.root, Tables: w.tables}); err != nil {
 		t.Fatal(err)
 	}
 	w.file("current/aa.parquet", "SELECT 'y' AS name, 2 AS id, true AS added")
@@ -69,7 +69,7 @@ func TestViewsFollowTheirFiles(t *testing.T) {
 	}
 }
 
-func TestWriteViewsErrors(t *testing.T) {
+func TestWriteDatabaseErrors(t *testing.T) {
 	w := inventory(t)
 	path := filepath.Join(w.root, "stocktake.duckdb")
 	if err := os.WriteFile(path, []byte("before"), 0o644); err != nil {
@@ -92,17 +92,17 @@ func TestWriteViewsErrors(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			before := contents(t, w.root)
-			err := WriteViews(t.Context(), path, c.tables, c.extra)
+			err := WriteDatabase(t.Context(), path, Options{Root: w.root, Tables: c.tables, Views: c.extra})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("WriteViews: got %v, want an error with %q", err, c.want)
+				t.Errorf("WriteDatabase: got %v, want an error with %q", err, c.want)
 			}
 			for name := range contents(t, w.root) {
 				if _, ok := before[name]; !ok {
-					t.Errorf("WriteViews left %s", name)
+					t.Errorf("WriteDatabase left %s", name)
 				}
 			}
 			if left, err := os.ReadFile(path); err != nil || string(left) != "before" {
-				t.Errorf("WriteViews left a file of %d bytes, %v; want the file as it was", len(left), err)
+				t.Errorf("WriteDatabase left a file of %d bytes, %v; want the file as it was", len(left), err)
 			}
 		})
 	}

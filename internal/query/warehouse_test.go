@@ -70,7 +70,7 @@ func runUnlocked(t *testing.T, path string, sql ...string) string {
 		t.Fatal(err)
 	}
 	defer duckdb.Close(&db)
-	c, err := connect(db)
+	c, err := connect(db, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -134,7 +134,7 @@ func (s *Scheduler) begin(ctx context.Context, runs chan<- ended) bool {
 	q := s.queue[0]
 	s.queue = s.queue[1:]
 	state := s.state.Jobs[q.job.Name]
-	state.Handled = later(state.Handled, q.due)
+	state.Handled, state.Cut = later(state.Handled, q.due), nil
 	r := &Running{Job: q.job.Name, Due: q.due, Began: time.Now().UTC(), First: q.cutOff, MadeUp: q.madeUp, Crashes: q.crashes}
 	if r.First.IsZero() {
 		r.First = r.Began

@@ -50,8 +50,7 @@ func (s *State) Find(id string) (StateTable, bool) {
 // of.
 const attempts = 5
 
-// Waits of ReadState for a commit that is being completed, where nobody can
-// read what is only staged.
+// Waits of AwaitState.
 const (
 	waitFirst = 50 * time.Millisecond
 	waitMost  = 2 * time.Second
@@ -63,35 +62,39 @@ const (
 // it is they keep their contents, though a file that is not finished may move:
 // then ReadState finds it again. Finished files of a local warehouse keep them
 // for one more commit. events are the tables whose files are looked for. The
-// error is store.ErrUnfinished when the commit is not completed in 20 s: then
-// Recover completes it.
+// error is store.ErrUnfinished where nobody can read what is only staged, and
+// the commit is not completed: Recover does, or who holds the lease.
 func ReadState(ctx context.Context, s store.Store, events ...EventTable) (*State, error) {
 	var err error
-	began, wait := time.Now(), waitFirst
-	for tries := 0; tries < attempts; {
+	for range attempts {
 		var st *State
-		st, err = readState(ctx, s, events)
-		switch {
-		case err == nil:
+		if st, err = readState(ctx, s, events); err == nil {
 			return st, nil
-		case errors.Is(err, store.ErrUnfinished):
-			if time.Since(began) > waitAll {
-				return nil, err
-			}
-			select {
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			case <-time.After(wait):
-			}
-			wait = min(2*wait, waitMost)
-		case errors.Is(err, fs.ErrNotExist):
-			// Files of a commit go away only when later ones take their place.
-			tries++
-		default:
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
+		// Files of a commit go away only when later ones take their place.
 	}
 	return nil, err
+}
+
+// AwaitState is ReadState that waits for the commit to be completed, 20 s at
+// most.
+func AwaitState(ctx context.Context, s store.Store, events ...EventTable) (*State, error) {
+	began, wait := time.Now(), waitFirst
+	for {
+		st, err := ReadState(ctx, s, events...)
+		if !errors.Is(err, store.ErrUnfinished) || time.Since(began) > waitAll {
+			return st, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, waitMost)
+	}
 }
 
 // EventTable names an event table.

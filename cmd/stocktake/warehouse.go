@@ -51,10 +51,12 @@ func (a *app) read(ctx context.Context) (*reading, error) {
 	}
 	state, err := load.ReadState(ctx, s, historyTables...)
 	if errors.Is(err, store.ErrUnfinished) {
-		if err := pipeline.Complete(ctx, pipeline.Options{Config: file, Store: s, Program: version, Views: refreshViews(s)}); err != nil {
-			return nil, withExit(fmt.Errorf("complete the last run, which was cut off: %w", err))
+		err = pipeline.Complete(ctx, pipeline.Options{Config: file, Store: s, Program: version, Views: refreshViews(s)})
+		var locked *store.LockedError
+		if err != nil && !errors.As(err, &locked) {
+			return nil, fmt.Errorf("complete the last run, which was cut off: %w", err)
 		}
-		state, err = load.ReadState(ctx, s, historyTables...)
+		state, err = load.AwaitState(ctx, s, historyTables...)
 	}
 	if err != nil {
 		return nil, err

@@ -229,7 +229,7 @@ func (p *run) readLast(ctx context.Context) (err error) {
 }
 
 func readLast(ctx context.Context, o Options) (*load.State, extract.Previous, error) {
-	state, err := load.ReadState(ctx, o.Store)
+	state, err := load.AwaitState(ctx, o.Store)
 	if err != nil {
 		return nil, extract.Previous{}, err
 	}

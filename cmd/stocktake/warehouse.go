@@ -51,12 +51,12 @@ func (a *app) read(ctx context.Context) (*reading, error) {
 	}
 	state, err := load.ReadState(ctx, s, historyTables...)
 	if errors.Is(err, store.ErrUnfinished) {
-		err = pipeline.Complete(ctx, pipeline.Options{Config: file, Store: s, Program: version, Views: refreshViews(s)})
-		var locked *store.LockedError
-		if err != nil && !errors.As(err, &locked) {
-			return nil, fmt.Errorf("complete the last run, which was cut off: %w", err)
+		// Where this identity may not write, or the run still goes on, the one who
+		// does it is waited for.
+		completeErr := pipeline.Complete(ctx, pipeline.Options{Config: file, Store: s, Program: version, Views: refreshViews(s)})
+		if state, err = load.AwaitState(ctx, s, historyTables...); errors.Is(err, store.ErrUnfinished) {
+			err = errors.Join(err, completeErr)
 		}
-		state, err = load.AwaitState(ctx, s, historyTables...)
 	}
 	if err != nil {
 		return nil, err

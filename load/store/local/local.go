@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"stocktake/load/store"
 )
@@ -247,6 +248,29 @@ func (s *Store) Delete(_ context.Context, name string) error {
 	}
 	if err := syncDir(filepath.Dir(p)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("delete %s: %w", name, err)
+	}
+	if strings.HasPrefix(name, "snapshots/") { // which only the holder of their lease changes
+		if err := s.removeEmpty(filepath.Dir(p)); err != nil {
+			return fmt.Errorf("delete %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// removeEmpty removes a folder in which nothing is left: engines take one for a
+// day without rows.
+func (s *Store) removeEmpty(dir string) error {
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	if err := s.change("remove " + dir); err != nil {
+		return err
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTEMPTY) {
+		return err
 	}
 	return nil
 }

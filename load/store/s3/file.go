@@ -108,7 +108,11 @@ func (s *Store) pending(ctx context.Context, st store.Staged) (bool, error) {
 	if noUpload(err) {
 		return false, nil
 	}
-	return err == nil, err
+	// Who may read files and not look into uploads waits for the commit alike.
+	if err == nil || status(err) == http.StatusForbidden {
+		return true, nil
+	}
+	return false, err
 }
 
 // Open implements store.Store. What is read is the file that was located, or an

@@ -7,7 +7,11 @@ VERSION := $(shell git describe --tags --always 2>/dev/null || echo dev)
 # The race detector runs where neither DuckDB nor the SDK's large modules are linked.
 RACE := ./internal/config ./internal/outcome ./internal/schema ./internal/spool ./internal/rowmerge ./load/... ./transform
 
-.PHONY: build test demo check bench generate
+# How long the soak goes on: a duration or a number of rounds, from SEED on.
+SOAK := 10m
+SEED := 1
+
+.PHONY: build test demo check bench soak generate
 
 build:
 	$(GO) build -tags $(TAGS) -ldflags "-s -w -X main.version=$(VERSION)" -o bin/stocktake ./cmd/stocktake
@@ -31,6 +35,10 @@ demo: build
 
 bench:
 	sh bench/run.sh
+
+# Whole runs under faults of every kind; a failure prints how to repeat it.
+soak:
+	STOCKTAKE_SOAK=$(SOAK) STOCKTAKE_SOAK_SEED=$(SEED) $(GO) test -tags $(TAGS) -count 1 -timeout 0 -v ./internal/soaktest
 
 # Pages and lock files that are made from declarations.
 generate:

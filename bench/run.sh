@@ -1,8 +1,9 @@
 #!/bin/sh
 # Measures the built program: a run over one account against a program that
 # makes the identical calls and drops the answers; 2,000,000 findings; a table of
-# 1 GB that is published to an S3 server; file sizes against DuckDB's; and the Go benchmarks of the row path. A target that
-# is missed is printed, and is no failure. Takes about ten minutes.
+# 1 GB that is published to an S3 server; file sizes against DuckDB's; and the Go
+# benchmarks of the row path. A target that is missed is printed, and is no
+# failure. Takes about fifteen minutes.
 set -eu
 cd "$(dirname "$0")/.."
 dir=$(mktemp -d)

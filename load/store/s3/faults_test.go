@@ -47,7 +47,7 @@ func everything(t *testing.T, server *s3test.Server, s *s3.Store) error {
 		if err := l.Check(ctx); err != nil {
 			return err
 		}
-		if head, err = s.SwapHead(ctx, head, run); err != nil {
+		if _, err = s.SwapHead(ctx, head, run); err != nil {
 			return err
 		}
 		if err := s.Finish(ctx, st); err != nil {

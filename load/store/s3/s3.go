@@ -164,7 +164,7 @@ func Parse(warehouse string) (bucket, prefix string, err error) {
 func checkPlace(bucket, prefix string) error {
 	const allowed = "abcdefghijklmnopqrstuvwxyz0123456789.-_"
 	if len(bucket) < 3 || strings.Trim(bucket, allowed) != "" {
-		return fmt.Errorf("bucket %q: expected three or more of a-z, 0-9, -, _ and .", bucket)
+		return fmt.Errorf("bucket %q: expected three or more of a-z, 0-9, dots, hyphens and underscores", bucket)
 	}
 	if prefix == "" {
 		return nil

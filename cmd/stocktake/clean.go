@@ -40,7 +40,7 @@ exit code 11.`,
 			if err != nil {
 				return err
 			}
-			if file.Output.Mode == modeDrop {
+			if file.WriteOnly() {
 				return usage(fmt.Errorf("%s: output.mode drop: there is nothing that clean may list; the next run finishes or aborts what an earlier one has left", file.Path))
 			}
 			return a.clean(c.Context(), file, apply, asJSON)
@@ -70,7 +70,7 @@ type leftover struct {
 func (a *app) clean(ctx context.Context, file *config.File, apply, asJSON bool) (err error) {
 	out := cleaned{Leftovers: []leftover{}, Applied: apply}
 	now := time.Now()
-	if _, err := os.Stat(file.Warehouse); !isLocal(file.Warehouse) || !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(file.Warehouse); file.OnS3() || !errors.Is(err, fs.ErrNotExist) {
 		found, err := a.leftovers(ctx, file, apply, now)
 		if err != nil {
 			return withExit(err)

@@ -14,12 +14,9 @@ import (
 	"stocktake/load/store/s3"
 )
 
-// modeDrop is the mode of an output that may put and nothing else.
-const modeDrop = "drop"
-
 // destination opens the warehouse of a configuration.
 func (a *app) destination(ctx context.Context, file *config.File) (store.Store, error) {
-	if isLocal(file.Warehouse) {
+	if !file.OnS3() {
 		return local.Open(file.Warehouse)
 	}
 	client, err := outputClient(ctx, file)
@@ -32,7 +29,7 @@ func (a *app) destination(ctx context.Context, file *config.File) (store.Store, 
 	}
 	o := file.Output
 	return s3.New(client, s3.Options{
-		Bucket: bucket, Prefix: prefix, WriteOnly: o.Mode == modeDrop,
+		Bucket: bucket, Prefix: prefix, WriteOnly: file.WriteOnly(),
 		Encryption: o.Encryption, KMSKey: o.KMSKey, BucketKey: o.BucketKey,
 		BucketOwner: o.BucketOwner, StorageClass: o.StorageClass, Tags: o.Tags,
 	})

@@ -111,7 +111,7 @@ func (a *app) collect(ctx context.Context, file *config.File, o pipeline.Options
 		return nil, err
 	}
 	o.Config, o.Collectors, o.Streams, o.Base = file, all.Collectors, all.Streams, base(file)
-	o.Store, o.WriteOnly, o.Program, o.Views = s, file.Output.Mode == modeDrop, version, refreshViews(s)
+	o.Store, o.Program, o.Views = s, version, refreshViews(s)
 	return pipeline.Run(ctx, o)
 }
 
@@ -172,7 +172,7 @@ are estimated from the last run, and marked with + before there is one.`,
 			progress := a.progress()
 			defer progress.Close()
 			plan, rows, err := pipeline.Plan(c.Context(), pipeline.Options{
-				Config: file, Store: s, WriteOnly: file.Output.Mode == modeDrop, Collectors: all.Collectors, Streams: all.Streams, Base: base(file),
+				Config: file, Store: s, Collectors: all.Collectors, Streams: all.Streams, Base: base(file),
 				Sources: n.sources, Tables: tables, Observer: progress, Program: version,
 			})
 			if err != nil {

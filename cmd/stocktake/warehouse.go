@@ -38,11 +38,11 @@ func (a *app) read(ctx context.Context) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	if file.Output.Mode == modeDrop {
+	if file.WriteOnly() {
 		return nil, usage(fmt.Errorf("%s: output.mode drop: its identity may put files and read none; read the warehouse with a configuration of mode full", file.Path))
 	}
 	empty := fmt.Errorf("the warehouse %s is empty: `stocktake run` fills it", file.Warehouse)
-	if _, err := os.Stat(file.Warehouse); isLocal(file.Warehouse) && errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(file.Warehouse); !file.OnS3() && errors.Is(err, fs.ErrNotExist) {
 		return nil, empty
 	}
 	s, err := a.destination(ctx, file)
@@ -79,7 +79,7 @@ func (r *reading) open(ctx context.Context) (*query.DB, error) {
 
 // s3 is what DuckDB needs of a warehouse in a bucket, nil for a folder.
 func (r *reading) s3(ctx context.Context) (*query.S3, error) {
-	if isLocal(r.file.Warehouse) {
+	if !r.file.OnS3() {
 		return nil, nil
 	}
 	client, err := outputClient(ctx, r.file)

@@ -313,6 +313,9 @@ func (f *File) Hash() string {
 // OnS3 says whether the warehouse is on S3.
 func (f *File) OnS3() bool { return strings.HasPrefix(f.Warehouse, "s3://") }
 
+// WriteOnly says whether the output may be written and not read.
+func (f *File) WriteOnly() bool { return f.Output.Mode == drop }
+
 // Partition of a source that Load has read.
 func (s Source) Partition() string { return partitionOf(s.HomeRegion) }
 

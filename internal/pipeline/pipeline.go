@@ -37,7 +37,6 @@ type Options struct {
 	Observer   Observer
 	Now        func() time.Time // nil is the machine's clock
 	Program    string           // version of the program
-	WriteOnly  bool             // the store takes what is put and shows nothing
 
 	// Views is called after a commit, to refresh what is made from the tables.
 	// Doing it again has no effect.
@@ -179,7 +178,7 @@ func (o Options) hooks() load.Hooks {
 func (p *run) probe(ctx context.Context) error { return p.o.Store.Probe(ctx) }
 
 func (p *run) lock(ctx context.Context) (err error) {
-	if p.o.WriteOnly {
+	if p.o.Config.WriteOnly() {
 		return p.lockDrop(ctx)
 	}
 	p.lease, err = Lock(ctx, p.o.Store, p.o.Program)
@@ -212,7 +211,7 @@ func Complete(ctx context.Context, o Options) error {
 }
 
 func (p *run) readLast(ctx context.Context) (err error) {
-	if p.o.WriteOnly {
+	if p.o.Config.WriteOnly() {
 		p.state = &load.State{}
 		return nil
 	}
@@ -265,7 +264,7 @@ func (o Options) reading(ctx context.Context, head string, t load.StateTable, di
 // each table that the last run had. It writes nothing.
 func Plan(ctx context.Context, o Options) (*extract.Plan, map[string]int64, error) {
 	var previous extract.Previous
-	if !o.WriteOnly {
+	if !o.Config.WriteOnly() {
 		var err error
 		if _, previous, err = readLast(ctx, o); err != nil {
 			return nil, nil, err
@@ -434,7 +433,7 @@ func (p *run) publish(ctx context.Context) error {
 		publication.Tables = append(publication.Tables, load.TableFile{Schema: in.Schema, File: file})
 	}
 	p.bytes = publication.Bytes()
-	if p.o.WriteOnly {
+	if p.o.Config.WriteOnly() {
 		return p.drop(ctx, publication)
 	}
 	if _, err = load.Publish(ctx, p.o.Store, publication); err != nil {

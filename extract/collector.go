@@ -11,6 +11,9 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"stocktake/internal/schema"
+	"stocktake/schemas"
 )
 
 // Scope says how often a collector runs.
@@ -72,7 +75,9 @@ type Call struct {
 	Operation string
 	Table     string   // whose outcome it decides; the collector's first table when empty
 	Columns   []string // what a refusal leaves empty; none when the table needs the call
+	Known     []string // in place of Columns: a refusal leaves all columns empty but these
 	Per       string   // table of whose rows each costs one call; once per page when empty
+	Batch     int      // rows of it that one call is for, where it is more than one
 	Page      int      // rows a page holds at most, for estimates
 }
 
@@ -141,7 +146,7 @@ func List[C, O, API, PagerOptions, In, Out, Item any, P Pager[Out, O]](
 	return Collector{
 		Service: s.Info,
 		Tables:  []Table{TableOf[Item](table)},
-		Calls:   []Call{{Operation: operation[Out]()}},
+		Calls:   []Call{{Operation: operation[Out](), Page: pageSize(in)}},
 		Walk: func(ctx context.Context, u *Unit) error {
 			pager := newPager(any(s.Client(u)).(API), in)
 			return EachPage(ctx, pager, func(out *Out) error { return Emit(u, table, items(out)) })
@@ -174,6 +179,18 @@ func operation[Out any]() string {
 	return strings.TrimSuffix(reflect.TypeFor[Out]().Name(), "Output")
 }
 
+// pageSize is the number of rows that an input asks for in a page, 0 where it
+// does not say.
+func pageSize(in any) int {
+	v := reflect.ValueOf(in).Elem()
+	for _, name := range []string{"MaxResults", "MaxItems", "MaxRecords", "PageSize", "Limit"} {
+		if f := v.FieldByName(name); f.IsValid() && f.Kind() == reflect.Pointer && !f.IsNil() && f.Elem().CanInt() {
+			return int(f.Elem().Int())
+		}
+	}
+	return 0
+}
+
 // EachPage calls use for every page. An error of the pager or of use ends it.
 func EachPage[Out, O any](ctx context.Context, pager Pager[Out, O], use func(*Out) error) error {
 	for pager.HasMorePages() {
@@ -203,6 +220,34 @@ func (c Collector) Complete() *Collector {
 		c.Scope = Regional
 	}
 	return &c
+}
+
+// Optional reports whether a refusal leaves rows without some columns, and does
+// not fail their table.
+func (c Call) Optional() bool { return len(c.Columns)+len(c.Known) > 0 }
+
+// Leaves returns the columns that a refusal of the call leaves empty.
+func (c *Collector) Leaves(call Call) []string {
+	if len(call.Known) == 0 {
+		return call.Columns
+	}
+	s, err := schemas.Newest(c.TableOf(call))
+	if err != nil {
+		return nil // Prepare reports it
+	}
+	return allBut(s, call.Known)
+}
+
+// allBut returns the columns of a table that are not among names: what is
+// missing when the call that describes an item is refused.
+func allBut(s *schema.Schema, names []string) []string {
+	var columns []string
+	for _, c := range s.Columns {
+		if !slices.Contains(names, c.Name) {
+			columns = append(columns, c.Name)
+		}
+	}
+	return append(columns, "tags")
 }
 
 // TableOf returns the table whose outcome a call decides.

@@ -7,8 +7,6 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
-
-	"stocktake/schemas"
 )
 
 // inParallel bounds what one step of a walk starts at once; the client stack
@@ -91,45 +89,6 @@ func (u *Unit) Expect(err error, codes []string) bool {
 	return true
 }
 
-// Describe turns names of a list call into items by one call each, several at
-// once. Items with one of the gone codes were deleted in between and are left
-// out. When a description is refused, unknown makes the row that is left.
-func Describe[Name, Row any](
-	ctx context.Context, u *Unit, table string, names []Name, gone []string,
-	describe func(context.Context, Name) (Row, error), unknown func(Name) Row,
-) ([]Row, error) {
-	rows := make([]Row, len(names))
-	keep := make([]bool, len(names))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(inParallel)
-	for i, name := range names {
-		g.Go(func() error {
-			row, err := describe(ctx, name)
-			switch {
-			case err == nil:
-				rows[i], keep[i] = row, true
-			case u.Expect(err, gone):
-			default:
-				if err := u.Refused(ctx, table, err); err != nil {
-					return err
-				}
-				rows[i], keep[i] = unknown(name), true
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	var left []Row
-	for i := range rows {
-		if keep[i] {
-			left = append(left, rows[i])
-		}
-	}
-	return left, nil
-}
-
 // Copy returns dst with the fields of src that have the same names. A field of
 // src that dst lacks is a defect of the row type.
 func Copy[Row, Item any](dst Row, src Item) Row {
@@ -145,20 +104,4 @@ func Copy[Row, Item any](dst Row, src Item) Row {
 // Same is the client argument of Enrich where one client serves all rows.
 func Same[Row, C any](client *C) func(*Row) *C {
 	return func(*Row) *C { return client }
-}
-
-// AllBut returns the columns of a table that are not among names: what is
-// missing when the call that describes an item is refused.
-func AllBut(table string, names ...string) []string {
-	s, err := schemas.Newest(table)
-	if err != nil {
-		return nil // Prepare reports it
-	}
-	var columns []string
-	for _, c := range s.Columns {
-		if !slices.Contains(names, c.Name) {
-			columns = append(columns, c.Name)
-		}
-	}
-	return append(columns, "tags")
 }

@@ -428,7 +428,8 @@ func (p *Plan) Estimates(rows map[string]int64) []Estimate {
 func (e *Estimate) add(call Call, rows map[string]int64) {
 	if call.Per != "" {
 		n, known := rows[call.Per]
-		e.Calls += n
+		batch := int64(max(call.Batch, 1))
+		e.Calls += (n + batch - 1) / batch
 		e.Unknown = e.Unknown || !known
 	} else if call.Page > 0 {
 		e.Calls += rows[e.Table] / int64(call.Page)

@@ -66,6 +66,16 @@ func (u *Unit) Wants(table string) bool {
 	return s != nil && !s.ended()
 }
 
+// allBut returns the columns of a table that is collected that are not among
+// names.
+func (u *Unit) allBut(table string, names []string) []string {
+	s := u.sinks[table]
+	if s == nil {
+		return nil
+	}
+	return allBut(s.plan.Schema, names)
+}
+
 // sink receives the rows of one table of a unit.
 type sink struct {
 	table   Table

@@ -19,13 +19,47 @@ var service = extract.Service[ecr.Client, ecr.Options]{
 }
 
 // Collectors of this service.
-var Collectors = []extract.Collector{repositories}
+var Collectors = []extract.Collector{
+	extract.Tree(service, extract.Level[ecr.Client, extract.Root, Repository]{
+		Table: "aws_ecr_repositories",
+		Rows: extract.Pages(service, ecr.NewDescribeRepositoriesPaginator,
+			extract.Always(&ecr.DescribeRepositoriesInput{MaxResults: page}),
+			func(o *ecr.DescribeRepositoriesOutput) []Repository {
+				return extract.Map(o.Repositories, func(r types.Repository) Repository { return Repository{Repository: r} })
+			}),
+		Details:  details,
+		Children: []extract.Branch[ecr.Client, Repository]{images},
+	}),
+}
 
-const (
-	repositoriesTable = "aws_ecr_repositories"
-	imagesTable       = "aws_ecr_images"
-	findingsTable     = "aws_ecr_image_scan_findings"
-)
+var images = extract.Level[ecr.Client, Repository, types.ImageDetail]{
+	Table: "aws_ecr_images",
+	Gone:  gone,
+	Rows: extract.Pages(service, ecr.NewDescribeImagesPaginator,
+		func(r *Repository) *ecr.DescribeImagesInput {
+			return &ecr.DescribeImagesInput{RepositoryName: r.RepositoryName, RegistryId: r.RegistryId, MaxResults: page}
+		},
+		func(o *ecr.DescribeImagesOutput) []types.ImageDetail { return o.ImageDetails }),
+	Children: []extract.Branch[ecr.Client, types.ImageDetail]{findings},
+}
+
+var findings = extract.Level[ecr.Client, types.ImageDetail, ScanFinding]{
+	Table: "aws_ecr_image_scan_findings",
+	Gone:  append([]string{"ScanNotFoundException"}, gone...),
+	Rows: extract.Pages(service, ecr.NewDescribeImageScanFindingsPaginator,
+		func(i *types.ImageDetail) *ecr.DescribeImageScanFindingsInput {
+			return &ecr.DescribeImageScanFindingsInput{
+				RepositoryName: i.RepositoryName, RegistryId: i.RegistryId, ImageId: &types.ImageIdentifier{ImageDigest: i.ImageDigest}, MaxResults: page,
+			}
+		},
+		func(o *ecr.DescribeImageScanFindingsOutput) []ScanFinding { return scanFindings(o.ImageScanFindings) }),
+	Own: func(i *types.ImageDetail, f *ScanFinding) {
+		f.RepositoryName, f.ImageDigest = i.RepositoryName, i.ImageDigest
+	},
+}
+
+// gone are the codes of repositories and images deleted after the list.
+var gone = []string{"RepositoryNotFoundException", "ImageNotFoundException"}
 
 var page = aws.Int32(1000)
 
@@ -81,86 +115,11 @@ var details = []extract.Detail[ecr.Client, Repository]{
 		}},
 }
 
-// repositories leads from repositories to images to findings.
-var repositories = extract.Collector{
-	Service: service.Info,
-	Tables: []extract.Table{
-		extract.TableOf[Repository](repositoriesTable),
-		extract.TableOf[types.ImageDetail](imagesTable).Under(repositoriesTable),
-		extract.TableOf[ScanFinding](findingsTable).Under(imagesTable),
-	},
-	Calls: append([]extract.Call{
-		{Operation: "DescribeRepositories", Table: repositoriesTable, Page: 1000},
-		{Operation: "DescribeImages", Table: imagesTable, Per: repositoriesTable},
-		{Operation: "DescribeImageScanFindings", Table: findingsTable, Per: imagesTable},
-	}, extract.Calls(repositoriesTable, details)...),
-	Walk: func(ctx context.Context, u *extract.Unit) error {
-		client := service.Client(u)
-		pager := ecr.NewDescribeRepositoriesPaginator(client, &ecr.DescribeRepositoriesInput{MaxResults: page})
-		return extract.EachPage(ctx, pager, func(o *ecr.DescribeRepositoriesOutput) error {
-			rows := make([]Repository, len(o.Repositories))
-			for i, r := range o.Repositories {
-				rows[i].Repository = r
-			}
-			if err := extract.Enrich(ctx, u, repositoriesTable, rows, extract.Same[Repository](client), details); err != nil {
-				return err
-			}
-			if err := extract.Emit(u, repositoriesTable, rows); err != nil {
-				return err
-			}
-			return extract.Parallel(ctx, rows, func(ctx context.Context, r *Repository) error { return images(ctx, u, client, r) })
-		})
-	},
-}
-
-// gone are the codes of repositories and images deleted after the list.
-var gone = []string{"RepositoryNotFoundException", "ImageNotFoundException"}
-
-func images(ctx context.Context, u *extract.Unit, client *ecr.Client, r *Repository) error {
-	if !u.Wants(imagesTable) && !u.Wants(findingsTable) {
-		return nil
-	}
-	pager := ecr.NewDescribeImagesPaginator(client, &ecr.DescribeImagesInput{RepositoryName: r.RepositoryName, RegistryId: r.RegistryId, MaxResults: page})
-	err := extract.EachPage(ctx, pager, func(o *ecr.DescribeImagesOutput) error {
-		if err := extract.Emit(u, imagesTable, o.ImageDetails); err != nil {
-			return err
-		}
-		if !u.Wants(findingsTable) {
-			return nil
-		}
-		err := extract.Parallel(ctx, o.ImageDetails, func(ctx context.Context, i *types.ImageDetail) error { return findings(ctx, u, client, i) })
-		if err != nil {
-			u.Fail(ctx, findingsTable, err)
-		}
-		return nil
-	})
-	if err != nil && !u.Expect(err, gone) {
-		u.Fail(ctx, imagesTable, err)
-	}
-	return nil
-}
-
-func findings(ctx context.Context, u *extract.Unit, client *ecr.Client, i *types.ImageDetail) error {
-	pager := ecr.NewDescribeImageScanFindingsPaginator(client, &ecr.DescribeImageScanFindingsInput{
-		RepositoryName: i.RepositoryName, RegistryId: i.RegistryId, ImageId: &types.ImageIdentifier{ImageDigest: i.ImageDigest}, MaxResults: page,
-	})
-	err := extract.EachPage(ctx, pager, func(o *ecr.DescribeImageScanFindingsOutput) error {
-		return extract.Emit(u, findingsTable, scanFindings(i, o.ImageScanFindings))
-	})
-	if u.Expect(err, append([]string{"ScanNotFoundException"}, gone...)) {
-		return nil
-	}
-	return err
-}
-
-func scanFindings(i *types.ImageDetail, found *types.ImageScanFindings) []ScanFinding {
+func scanFindings(found *types.ImageScanFindings) []ScanFinding {
 	if found == nil {
 		return nil
 	}
-	row := ScanFinding{
-		RepositoryName: i.RepositoryName, ImageDigest: i.ImageDigest,
-		ImageScanCompletedAt: found.ImageScanCompletedAt, VulnerabilitySourceUpdatedAt: found.VulnerabilitySourceUpdatedAt,
-	}
+	row := ScanFinding{ImageScanCompletedAt: found.ImageScanCompletedAt, VulnerabilitySourceUpdatedAt: found.VulnerabilitySourceUpdatedAt}
 	var rows []ScanFinding
 	for _, f := range found.Findings {
 		b := row

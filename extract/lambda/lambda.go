@@ -17,9 +17,17 @@ var service = extract.Service[lambda.Client, lambda.Options]{
 }
 
 // Collectors of this service.
-var Collectors = []extract.Collector{functions}
-
-const functionsTable = "aws_lambda_functions"
+var Collectors = []extract.Collector{
+	extract.Tree(service, extract.Level[lambda.Client, extract.Root, Function]{
+		Table: "aws_lambda_functions",
+		Rows: extract.Pages(service, lambda.NewListFunctionsPaginator,
+			extract.Always(&lambda.ListFunctionsInput{MaxItems: aws.Int32(50)}),
+			func(o *lambda.ListFunctionsOutput) []Function {
+				return extract.Map(o.Functions, func(f types.FunctionConfiguration) Function { return Function{FunctionConfiguration: f} })
+			}),
+		Details: details,
+	}),
+}
 
 // Function is a types.FunctionConfiguration with its tags, policy and URLs.
 type Function struct {
@@ -56,24 +64,4 @@ var details = []extract.Detail[lambda.Client, Function]{
 				return nil
 			})
 		}},
-}
-
-var functions = extract.Collector{
-	Service: service.Info,
-	Tables:  []extract.Table{extract.TableOf[Function](functionsTable)},
-	Calls:   append([]extract.Call{{Operation: "ListFunctions", Page: 50}}, extract.Calls(functionsTable, details)...),
-	Walk: func(ctx context.Context, u *extract.Unit) error {
-		client := service.Client(u)
-		pager := lambda.NewListFunctionsPaginator(client, &lambda.ListFunctionsInput{MaxItems: aws.Int32(50)})
-		return extract.EachPage(ctx, pager, func(o *lambda.ListFunctionsOutput) error {
-			rows := make([]Function, len(o.Functions))
-			for i, f := range o.Functions {
-				rows[i].FunctionConfiguration = f
-			}
-			if err := extract.Enrich(ctx, u, functionsTable, rows, extract.Same[Function](client), details); err != nil {
-				return err
-			}
-			return extract.Emit(u, functionsTable, rows)
-		})
-	},
 }

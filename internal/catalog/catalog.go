@@ -91,7 +91,7 @@ func describe(c *extract.Collector, t extract.Table) (Table, error) {
 	}
 	for _, call := range operations(c, t) {
 		actions := c.Service.ActionsOf(call.Operation)
-		table.Operations = append(table.Operations, Operation{Name: call.Operation, Actions: actions, Details: call.Columns, Per: call.Per})
+		table.Operations = append(table.Operations, Operation{Name: call.Operation, Actions: actions, Details: c.Leaves(call), Per: call.Per})
 		for _, a := range actions {
 			if !slices.Contains(table.Actions, a) {
 				table.Actions = append(table.Actions, a)
@@ -109,7 +109,7 @@ func operations(c *extract.Collector, t extract.Table) []extract.Call {
 		for _, p := range c.Tables {
 			if p.Name == t.Parent {
 				for _, call := range operations(c, p) {
-					if len(call.Columns) == 0 {
+					if !call.Optional() {
 						calls = append(calls, call)
 					}
 				}

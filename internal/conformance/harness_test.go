@@ -272,7 +272,7 @@ func operations(c *extract.Collector) []string {
 // needs are the tables that cannot be had without the operation, those below
 // them included.
 func needs(c *extract.Collector, operation string) map[string]bool {
-	return affected(c, operation, func(call extract.Call) bool { return len(call.Columns) == 0 })
+	return affected(c, operation, func(call extract.Call) bool { return !call.Optional() })
 }
 
 // touches are all tables that take something from the operation, and those
@@ -307,12 +307,12 @@ func affected(c *extract.Collector, operation string, counts func(extract.Call) 
 func details(c *extract.Collector, operation string) map[string][]string {
 	columns := map[string][]string{}
 	for _, call := range c.Calls {
-		if call.Operation == operation && len(call.Columns) > 0 {
+		if call.Operation == operation && call.Optional() {
 			table := call.Table
 			if table == "" {
 				table = c.Tables[0].Name
 			}
-			columns[table] = append(columns[table], call.Columns...)
+			columns[table] = append(columns[table], c.Leaves(call)...)
 		}
 	}
 	return columns

@@ -27,6 +27,12 @@ func eksService() service {
 		operations: []operation{
 			op(listClusters, "Include", "MaxResults", "NextToken"),
 			op(describeCluster, "Name"),
+			op(listNodegroups, "ClusterName", "MaxResults", "NextToken"),
+			op(describeNodegroup, "ClusterName", "NodegroupName"),
+			op(listFargateProfiles, "ClusterName", "MaxResults", "NextToken"),
+			op(describeFargateProfile, "ClusterName", "FargateProfileName"),
+			op(listAddons, "ClusterName", "MaxResults", "NextToken"),
+			op(describeAddon, "ClusterName", "AddonName"),
 		},
 	}
 }
@@ -92,10 +98,129 @@ func listClusters(c *call, in *eks.ListClustersInput) (*eks.ListClustersOutput, 
 }
 
 func describeCluster(c *call, in *eks.DescribeClusterInput) (*eks.DescribeClusterOutput, error) {
-	s := c.site()
-	n := indexOf(s.Clusters, func(n int) bool { return s.clusterName(n) == aws.ToString(in.Name) })
-	if n < 0 {
-		return nil, c.fault("ResourceNotFoundException", 404, "No cluster found for name: %s.", aws.ToString(in.Name))
+	s, n, err := c.clusterOf(in.Name)
+	if err != nil {
+		return nil, err
 	}
 	return &eks.DescribeClusterOutput{Cluster: s.cluster(n)}, nil
+}
+
+// clusterOf finds the cluster that an operation names.
+func (c *call) clusterOf(name *string) (*site, int, error) {
+	s := c.site()
+	n := indexOf(s.Clusters, func(n int) bool { return s.clusterName(n) == aws.ToString(name) })
+	if n < 0 {
+		return nil, 0, c.fault("ResourceNotFoundException", 404, "No cluster found for name: %s.", aws.ToString(name))
+	}
+	return s, n, nil
+}
+
+// inCluster names things of a cluster, one for each of the names.
+func inCluster(c *call, cluster *string, r request, names []string) ([]string, *string, error) {
+	if _, _, err := c.clusterOf(cluster); err != nil {
+		return nil, nil, err
+	}
+	return page(c, r, limits{least: 1, most: 100}, len(names), all(func(n int) string { return names[n] }))
+}
+
+// named finds one of the names.
+func named(c *call, what string, name *string, names []string) (int, error) {
+	n := indexOf(len(names), func(n int) bool { return names[n] == aws.ToString(name) })
+	if n < 0 {
+		return 0, c.fault("ResourceNotFoundException", 404, "No %s found for name: %s.", what, aws.ToString(name))
+	}
+	return n, nil
+}
+
+var (
+	nodegroupNames = []string{"system", "general", "spot"}
+	profileNames   = []string{"serverless"}
+	addonNames     = []string{"vpc-cni", "coredns", "kube-proxy", "aws-ebs-csi-driver"}
+)
+
+// partOf is the seed and the ARN of a part of a cluster.
+func (s *site) partOf(cluster int, kind, name string) (seed, string) {
+	at := s.at(kind+"/"+name, cluster)
+	return at, s.arn("eks", kind+"/"+s.clusterName(cluster)+"/"+name+"/"+at.draw().uuid())
+}
+
+func listNodegroups(c *call, in *eks.ListNodegroupsInput) (*eks.ListNodegroupsOutput, error) {
+	items, next, err := inCluster(c, in.ClusterName, request{in.NextToken, in.MaxResults}, nodegroupNames)
+	return &eks.ListNodegroupsOutput{Nodegroups: items, NextToken: next}, err
+}
+
+func describeNodegroup(c *call, in *eks.DescribeNodegroupInput) (*eks.DescribeNodegroupOutput, error) {
+	s, n, err := c.clusterOf(in.ClusterName)
+	if err != nil {
+		return nil, err
+	}
+	i, err := named(c, "node group", in.NodegroupName, nodegroupNames)
+	if err != nil {
+		return nil, err
+	}
+	at, arn := s.partOf(n, "nodegroup", nodegroupNames[i])
+	d, cluster := at.draw(), s.cluster(n)
+	size := int32(1 + d.n(6))
+	capacity := types.CapacityTypesOnDemand
+	if nodegroupNames[i] == "spot" {
+		capacity = types.CapacityTypesSpot
+	}
+	return &eks.DescribeNodegroupOutput{Nodegroup: &types.Nodegroup{
+		NodegroupName: in.NodegroupName, NodegroupArn: aws.String(arn), ClusterName: cluster.Name, Version: cluster.Version,
+		Status: types.NodegroupStatusActive, CapacityType: capacity, AmiType: types.AMITypesAl2023X8664Standard,
+		InstanceTypes: []string{pick(d, []string{"m6i.large", "m6i.xlarge", "c6i.2xlarge"})}, DiskSize: aws.Int32(80),
+		CreatedAt: cluster.CreatedAt, ModifiedAt: cluster.CreatedAt, NodeRole: aws.String(s.o.directory(s.a).roleARNOf("~eks-node")),
+		ScalingConfig: &types.NodegroupScalingConfig{MinSize: aws.Int32(1), DesiredSize: aws.Int32(size), MaxSize: aws.Int32(2 * size)},
+		UpdateConfig:  &types.NodegroupUpdateConfig{MaxUnavailable: aws.Int32(1)},
+		Health:        &types.NodegroupHealth{Issues: []types.Issue{}}, Labels: map[string]string{"pool": nodegroupNames[i]},
+		Subnets: cluster.ResourcesVpcConfig.SubnetIds, Tags: tagMap(s.o.resourceTags(s.a, at, "", "kubernetes")),
+	}}, nil
+}
+
+func listFargateProfiles(c *call, in *eks.ListFargateProfilesInput) (*eks.ListFargateProfilesOutput, error) {
+	items, next, err := inCluster(c, in.ClusterName, request{in.NextToken, in.MaxResults}, profileNames)
+	return &eks.ListFargateProfilesOutput{FargateProfileNames: items, NextToken: next}, err
+}
+
+func describeFargateProfile(c *call, in *eks.DescribeFargateProfileInput) (*eks.DescribeFargateProfileOutput, error) {
+	s, n, err := c.clusterOf(in.ClusterName)
+	if err != nil {
+		return nil, err
+	}
+	i, err := named(c, "Fargate profile", in.FargateProfileName, profileNames)
+	if err != nil {
+		return nil, err
+	}
+	at, arn := s.partOf(n, "fargateprofile", profileNames[i])
+	cluster := s.cluster(n)
+	return &eks.DescribeFargateProfileOutput{FargateProfile: &types.FargateProfile{
+		FargateProfileName: in.FargateProfileName, FargateProfileArn: aws.String(arn), ClusterName: cluster.Name,
+		Status: types.FargateProfileStatusActive, CreatedAt: cluster.CreatedAt, PodExecutionRoleArn: cluster.RoleArn,
+		Selectors: []types.FargateProfileSelector{{Namespace: aws.String("jobs"), Labels: map[string]string{"compute": "fargate"}}},
+		Subnets:   cluster.ResourcesVpcConfig.SubnetIds, Tags: tagMap(s.o.resourceTags(s.a, at, "", "kubernetes")),
+	}}, nil
+}
+
+func listAddons(c *call, in *eks.ListAddonsInput) (*eks.ListAddonsOutput, error) {
+	items, next, err := inCluster(c, in.ClusterName, request{in.NextToken, in.MaxResults}, addonNames)
+	return &eks.ListAddonsOutput{Addons: items, NextToken: next}, err
+}
+
+func describeAddon(c *call, in *eks.DescribeAddonInput) (*eks.DescribeAddonOutput, error) {
+	s, n, err := c.clusterOf(in.ClusterName)
+	if err != nil {
+		return nil, err
+	}
+	i, err := named(c, "add-on", in.AddonName, addonNames)
+	if err != nil {
+		return nil, err
+	}
+	at, arn := s.partOf(n, "addon", addonNames[i])
+	d, cluster := at.draw(), s.cluster(n)
+	return &eks.DescribeAddonOutput{Addon: &types.Addon{
+		AddonName: in.AddonName, AddonArn: aws.String(arn), ClusterName: cluster.Name, Status: types.AddonStatusActive,
+		AddonVersion: aws.String("v1." + itoa(10+d.n(9)) + "." + itoa(d.n(5)) + "-eksbuild." + itoa(1+d.n(3))),
+		Owner:        aws.String("aws"), Publisher: aws.String("eks"), CreatedAt: cluster.CreatedAt, ModifiedAt: cluster.CreatedAt,
+		Health: &types.AddonHealth{Issues: []types.AddonIssue{}}, Tags: tagMap(s.o.resourceTags(s.a, at, "", "kubernetes")),
+	}}, nil
 }

@@ -245,6 +245,16 @@ def eks(account, region, clusters):
         kubernetesNetworkConfig={"serviceIpv4Cidr": "10.100.0.0/16", "ipFamily": "ipv4"},
         remoteNetworkConfig={"remoteNodeNetworks": [{"cidrs": ["10.9.0.0/16"]}], "remotePodNetworks": [{"cidrs": ["10.10.0.0/16", "10.11.0.0/16"]}]},
     )
+    c.create_nodegroup(
+        clusterName="full", nodegroupName="spot", subnets=["subnet-1", "subnet-2"], nodeRole=role, capacityType="SPOT", diskSize=77, amiType="AL2_x86_64",
+        instanceTypes=["m5.large", "m5a.large"], scalingConfig={"minSize": 1, "maxSize": 9, "desiredSize": 3}, labels={"pool": "spöt"}, tags=TAGS,
+        taints=[{"key": "spot", "value": "true", "effect": "NO_SCHEDULE"}], remoteAccess={"ec2SshKey": "ops", "sourceSecurityGroups": ["sg-1"]},
+    )
+    c.create_nodegroup(clusterName="full", nodegroupName="plain", subnets=["subnet-1"], nodeRole=role)
+    c.create_fargate_profile(
+        clusterName="full", fargateProfileName="jobs", podExecutionRoleArn=role, subnets=["subnet-1"], tags=TAGS,
+        selectors=[{"namespace": "jobs", "labels": {"compute": "fargate"}}, {"namespace": "batch"}],
+    )
     for i in range(clusters):
         c.create_cluster(name=f"cluster-{i}", roleArn=role, resourcesVpcConfig={"subnetIds": ["subnet-1", "subnet-2"]})
 

@@ -134,6 +134,10 @@ def eks(account, region):
     c = account.client("eks", region)
     for name in pages(c, "list_clusters", "clusters"):
         yield "aws_eks_clusters", c.describe_cluster(name=name)["cluster"], {}
+        for n in pages(c, "list_nodegroups", "nodegroups", clusterName=name):
+            yield "aws_eks_nodegroups", c.describe_nodegroup(clusterName=name, nodegroupName=n)["nodegroup"], {}
+        for n in pages(c, "list_fargate_profiles", "fargateProfileNames", clusterName=name):
+            yield "aws_eks_fargate_profiles", c.describe_fargate_profile(clusterName=name, fargateProfileName=n)["fargateProfile"], {}
 
 
 def ecr(account, region):

@@ -247,6 +247,9 @@ func allBut(s *schema.Schema, names []string) []string {
 			columns = append(columns, c.Name)
 		}
 	}
+	if s.ARN != "" && !slices.Contains(names, "arn") {
+		columns = append(columns, "arn")
+	}
 	return append(columns, "tags")
 }
 

@@ -340,9 +340,9 @@ func (r *Run) administratorUnits(ctx context.Context, p *SourcePlan, c *Collecto
 	if err != nil || id == "" {
 		return nil, nil // the accounts' own units record what they may see
 	}
-	i := slices.IndexFunc(p.Accounts, func(a *Account) bool { return a.ID == id && a.identity != nil })
+	i := slices.IndexFunc(p.Accounts, func(a *Account) bool { return a.ID == id && a.identity != nil && a.NoRegions == nil })
 	if i < 0 {
-		return nil, nil
+		return nil, nil // nor where it cannot be entered, or its regions cannot be listed
 	}
 	admin := p.Accounts[i]
 	scope := map[Place]bool{}

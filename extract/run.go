@@ -1,9 +1,11 @@
 package extract
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -81,12 +83,16 @@ func (r *Run) Extract(ctx context.Context, plan *Plan, to *spool.Spool) error {
 	ctx, end := r.until(ctx)
 	defer end()
 	r.spool = to
-	done := map[spool.UnitID]bool{}
+	done := map[spool.UnitID]journaled{}
 	for u, err := range to.Units() {
 		if err != nil {
 			return fmt.Errorf("read journal: %w", err)
 		}
-		done[u.ID] = !slices.ContainsFunc(u.Tables, func(t spool.TableResult) bool { return !t.Outcome.Kind.Final() })
+		entry := journaled{final: !slices.ContainsFunc(u.Tables, func(t spool.TableResult) bool { return !t.Outcome.Kind.Final() })}
+		if len(u.Tables) > 0 {
+			entry.covers = u.Tables[0].Covers
+		}
+		done[u.ID] = entry
 	}
 	accounts := byAccount(plan, done)
 	r.Observer.Planned(plan)
@@ -102,12 +108,28 @@ func (r *Run) Extract(ctx context.Context, plan *Plan, to *spool.Spool) error {
 	return to.Sync()
 }
 
+// journaled is what the journal says of a unit.
+type journaled struct {
+	final  bool
+	covers []spool.Place
+}
+
+func samePlaces(a, b []spool.Place) bool {
+	order := func(p, q spool.Place) int {
+		return cmp.Or(strings.Compare(p.Account, q.Account), strings.Compare(p.Region, q.Region))
+	}
+	return slices.Equal(slices.SortedFunc(slices.Values(a), order), slices.SortedFunc(slices.Values(b), order))
+}
+
 // byAccount groups what is to be asked by the account that is asked.
-func byAccount(plan *Plan, done map[spool.UnitID]bool) [][]*Planned {
+func byAccount(plan *Plan, done map[spool.UnitID]journaled) [][]*Planned {
 	var order [][]*Planned
 	at := map[string]int{}
 	for _, p := range plan.Units {
-		p.Done, p.earlier = done[p.Unit.ID()]
+		entry, found := done[p.Unit.ID()]
+		// What an account said for itself does not stand for a view of others.
+		p.earlier = found && samePlaces(entry.covers, p.Unit.covers())
+		p.Done = p.earlier && entry.final
 		if p.Preset != nil || p.Done {
 			continue
 		}

@@ -3,6 +3,7 @@ package extract
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 
 	"stocktake/internal/config"
 	"stocktake/internal/outcome"
@@ -68,7 +70,9 @@ func AWS(c *config.File) Base {
 // LoadAWS returns the SDK's configuration for keys, which may be nil, under the
 // standard AWS environment.
 func LoadAWS(ctx context.Context, client *awshttp.BuildableClient, keys *config.Keys, region string) (aws.Config, error) {
-	options := []func(*awsconfig.LoadOptions) error{awsconfig.WithHTTPClient(client), awsconfig.WithAppID("stocktake")}
+	options := []func(*awsconfig.LoadOptions) error{awsconfig.WithHTTPClient(client), awsconfig.WithAppID("stocktake"),
+		// What it would print goes past the program's own log; errors tell what matters.
+		awsconfig.WithLogger(logging.Nop{})}
 	if region != "" {
 		options = append(options, awsconfig.WithRegion(region))
 	}
@@ -108,6 +112,14 @@ func retryer(r config.Retry) func() aws.Retryer {
 			o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
 				o.MaxAttempts, o.MaxBackoff = r.MaxAttempts, r.MaxBackoff
 				o.RateLimiter = ratelimit.None
+				// An answer that was cut off makes no sense to the SDK, which
+				// would not ask again by itself.
+				o.Retryables = append(slices.Clone(o.Retryables), retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
+					if errors.Is(err, io.ErrUnexpectedEOF) {
+						return aws.TrueTernary
+					}
+					return aws.UnknownTernary
+				}))
 			})
 		})
 	}

@@ -113,7 +113,7 @@ func readState(ctx context.Context, s store.Store, events []EventTable) (*State,
 	}
 	m, err := ReadManifest(ctx, s, head.Run)
 	if err != nil {
-		return nil, fmt.Errorf("read the state of the warehouse: %w", err)
+		return nil, fmt.Errorf("read the state of the warehouse: the last commit is run %s: %w; restore %s/%s from a backup", head.Run, err, s.Root(), manifestPath(head.Run))
 	}
 	st := &State{Head: head, Manifest: m}
 	st.Tables = make([]StateTable, len(m.Tables))

@@ -323,7 +323,7 @@ func (p *run) resume(dirs []string) error {
 		wrong bool
 		why   string
 	}{
-		{meta.ConfigHash != p.asked(), "the configuration, or what --source and --collect ask for, has changed since"},
+		{meta.ConfigHash != p.asked(), "the configuration has changed since, or what --source and --collect ask for"},
 		{meta.Parent != p.parent, "another run was published since"},
 		{p.started.Sub(meta.StartedAt) > load.ResumeWithin, "it is older than a day"},
 		{meta.Program != p.o.Program, fmt.Sprintf("it is of stocktake %s and this is %s", meta.Program, p.o.Program)},

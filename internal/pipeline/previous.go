@@ -24,7 +24,7 @@ type coverageRecord struct {
 func readCoverage(path string) (extract.Previous, error) {
 	records, err := parquet.ReadFile[coverageRecord](path)
 	if err != nil {
-		return extract.Previous{}, fmt.Errorf("read the coverage of the last run: %w", err)
+		return extract.Previous{}, fmt.Errorf("read the coverage of the last run: %s: %w; `stocktake verify` lists what is damaged", path, err)
 	}
 	p := extract.Previous{Coverage: make([]extract.Covered, len(records))}
 	for i, r := range records {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
 	"strings"
 	"time"
@@ -222,8 +223,14 @@ var ErrLost = errors.New("the lease of the warehouse was lost")
 // visible yet; Finish does.
 var ErrUnfinished = errors.New("the file is committed and not visible yet")
 
-// ErrReplaced is the error of looking for a file whose name another one has.
-var ErrReplaced = errors.New("another file has the name")
+// ErrReplaced is the error of looking for a file whose name another one has. It
+// is fs.ErrNotExist, too.
+var ErrReplaced error = replaced{}
+
+type replaced struct{}
+
+func (replaced) Error() string        { return "another file has the name" }
+func (replaced) Is(target error) bool { return target == fs.ErrNotExist }
 
 // ErrConflict is the error of a swap that another one has preceded.
 var ErrConflict = errors.New("another run was committed in the meantime")

@@ -394,7 +394,7 @@ func sameSize(name string, size int64) error {
 		return err
 	}
 	if info.Size() != size {
-		return fmt.Errorf("%s has %d bytes, expected %d", name, info.Size(), size)
+		return fmt.Errorf("%s has %d bytes, expected %d: it was cut off or replaced", name, info.Size(), size)
 	}
 	return nil
 }
@@ -470,7 +470,7 @@ func (s *Store) Locate(_ context.Context, run string, o store.Object) (store.Loc
 	case errors.Is(err, fs.ErrNotExist):
 		return store.Location{}, fmt.Errorf("locate %s: %w", o.Name, err)
 	case err != nil:
-		return store.Location{}, fmt.Errorf("locate %s: %w: %w (%w)", o.Name, store.ErrReplaced, err, fs.ErrNotExist)
+		return store.Location{}, fmt.Errorf("locate %s: %w: %w", o.Name, store.ErrReplaced, err)
 	}
 	return store.Location{Path: final, Finished: true}, nil
 }

@@ -152,7 +152,7 @@ func (s *shared) find(o store.Object) ([]byte, error) {
 		}
 	}
 	if ok {
-		return nil, fmt.Errorf("locate %s: %w (%w)", o.Name, store.ErrReplaced, fs.ErrNotExist)
+		return nil, fmt.Errorf("locate %s: %w", o.Name, store.ErrReplaced)
 	}
 	return nil, fmt.Errorf("locate %s: %w", o.Name, fs.ErrNotExist)
 }

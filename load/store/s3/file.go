@@ -89,7 +89,7 @@ func (s *Store) first(ctx context.Context, names []string, o store.Object) (file
 		case err == nil && f.is(o.Size, o.SHA256):
 			return f, nil
 		case err == nil && name == o.Name:
-			missed = fmt.Errorf("%w: found %s (%w)", store.ErrReplaced, f, fs.ErrNotExist)
+			missed = fmt.Errorf("%w: found %s, expected %d bytes with SHA-256 %q", store.ErrReplaced, f, o.Size, o.SHA256)
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return file{}, err
 		}
@@ -174,7 +174,7 @@ func (r *reader) read(p []byte, off int64) (n int, err error) {
 		IfMatch: &r.file.etag, Range: aws.String(fmt.Sprintf("bytes=%d-%d", off, off+int64(len(p))-1)),
 	})
 	if missing(err) || status(err) == http.StatusPreconditionFailed {
-		return 0, fmt.Errorf("%w (%w): %w", store.ErrReplaced, fs.ErrNotExist, err)
+		return 0, fmt.Errorf("%w: %w", store.ErrReplaced, err)
 	}
 	if err != nil {
 		return 0, err

@@ -5,7 +5,7 @@ GO := go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION := $(shell git describe --tags --always 2>/dev/null || echo dev)
 # The race detector runs where neither DuckDB nor the SDK's large modules are linked.
-RACE := ./internal/config ./internal/outcome ./internal/schema ./internal/spool ./internal/rowmerge ./load/... ./transform
+RACE := ./internal/alert ./internal/config ./internal/metrics ./internal/outcome ./internal/schedule ./internal/schema ./internal/spool ./internal/rowmerge ./load/... ./transform
 
 # How long the soak goes on: a duration or a number of rounds, from SEED on.
 SOAK := 10m

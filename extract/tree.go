@@ -177,13 +177,14 @@ func DescribeEach[C, O, P, Name, In, Out, R any](
 ) Description[C, P, Name, R] {
 	return DescribeBatch(1, call,
 		func(parent *P, names []Name) *In { return in(parent, names[0]) },
-		func(out *Out) []R { return []R{row(out)} })
+		func(out *Out) ([]R, error) { return []R{row(out)}, nil })
 }
 
 // DescribeBatch describes so many names by one call. Names that the answer lacks
-// were deleted since they were listed.
+// were deleted since they were listed; where it says otherwise, rows returns an
+// error, which counts as that of the call.
 func DescribeBatch[C, O, P, Name, In, Out, R any](
-	most int, call func(*C, context.Context, *In, ...func(*O)) (*Out, error), in func(*P, []Name) *In, rows func(*Out) []R,
+	most int, call func(*C, context.Context, *In, ...func(*O)) (*Out, error), in func(*P, []Name) *In, rows func(*Out) ([]R, error),
 ) Description[C, P, Name, R] {
 	return Description[C, P, Name, R]{
 		operation: operation[Out](), batch: most,
@@ -192,7 +193,7 @@ func DescribeBatch[C, O, P, Name, In, Out, R any](
 			if err != nil {
 				return nil, err
 			}
-			return rows(out), nil
+			return rows(out)
 		},
 	}
 }

@@ -3,6 +3,7 @@ package ec2
 
 import (
 	"context"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -20,7 +21,9 @@ var service = extract.Service[ec2.Client, ec2.Options]{
 var page = aws.Int32(1000)
 
 // Collectors of this service.
-var Collectors = []extract.Collector{
+var Collectors = slices.Concat(compute, connections, images)
+
+var compute = []extract.Collector{
 	extract.One(service, "aws_ec2_regions", (*ec2.Client).DescribeRegions,
 		&ec2.DescribeRegionsInput{AllRegions: aws.Bool(true)},
 		func(o *ec2.DescribeRegionsOutput) []types.Region { return o.Regions }).In(extract.Global),

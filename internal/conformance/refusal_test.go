@@ -34,6 +34,8 @@ var notEnabled = map[string]fakeaws.Fault{
 var gone = map[string]string{
 	"ecr":                               "RepositoryNotFoundException",
 	"ecr:DescribeImageScanFindings":     "ImageNotFoundException",
+	"ecs":                               "ClusterNotFoundException",
+	"ecs:DescribeClusters":              "", // it leaves out what is gone
 	"eks":                               "ResourceNotFoundException",
 	"iam":                               "NoSuchEntity",
 	"identitystore":                     "ResourceNotFoundException",
@@ -375,6 +377,9 @@ func TestGone(t *testing.T) {
 			}
 			if !known {
 				t.Errorf("say in gone by which code %s tells that what %s asks about was deleted", c.Service.Name, call.Operation)
+				continue
+			}
+			if code == "" {
 				continue
 			}
 			t.Run(call.Operation, func(t *testing.T) {

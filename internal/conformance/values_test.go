@@ -8,6 +8,8 @@ import (
 	"time"
 
 	cloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	ecsdocument "github.com/aws/aws-sdk-go-v2/service/ecs/document"
+	ecs "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	identitystoredocument "github.com/aws/aws-sdk-go-v2/service/identitystore/document"
 	identitystore "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 
@@ -24,6 +26,8 @@ var interfaces = []any{
 	&cloudwatch.EvaluationCriteriaMemberPromQLCriteria{},
 	&cloudwatch.EvaluationWindowMemberSlidingWindow{},
 	&cloudwatch.EvaluationWindowMemberWallClockWindow{},
+	&ecs.ServiceConnectContainerConfigurationMemberLogLevel{},
+	ecsdocument.NewLazyDocument(map[string]any{"threshold": 5}),
 	&identitystore.MemberIdMemberUserId{},
 	identitystoredocument.NewLazyDocument(map[string]any{"department": "quality", "level": 7}),
 }
@@ -49,6 +53,9 @@ func values(c *extract.Collector) fakeaws.Values {
 		Text: func(l fakeaws.Leaf) (string, bool) {
 			if owner, ok := owners[l.Path]; ok && (l.Operation == "" || l.Operation == c.Calls[0].Operation) {
 				return owner(l)
+			}
+			if l.Service == "ECS" && l.Name == "Reason" {
+				return "MISSING", true // of failures: other reasons would be refusals
 			}
 			return formed(forms[strings.TrimSuffix(l.Name, "Text")], l), true
 		},

@@ -70,7 +70,7 @@ func hasToken(t reflect.Type) bool {
 // from those of other parents, and repeat its name.
 func fillOutput(o Options, c *Call, out reflect.Value) (more bool, problems []string) {
 	in := reflect.ValueOf(c.Input).Elem()
-	f := filler{values: o.Values, service: c.Service, operation: c.Operation, items: 2, echo: map[string]string{}}
+	f := filler{values: o.Values, service: c.Service, operation: c.Operation, items: 2, echo: map[string]string{}, asked: map[string][]string{}}
 	if o.Items != nil {
 		f.items = o.Items(c)
 	}
@@ -93,6 +93,9 @@ func fillOutput(o Options, c *Call, out reflect.Value) (more bool, problems []st
 func (f *filler) parents(in reflect.Value, path string, names *[]string) {
 	for i := range in.NumField() {
 		name, v := in.Type().Field(i).Name, in.Field(i)
+		if v.Type() == reflect.TypeFor[[]string]() && path == "" && v.CanInterface() {
+			f.asked[name] = v.Interface().([]string)
+		}
 		if v.Kind() != reflect.Pointer || v.IsNil() || slices.Contains(tokenFields, name) {
 			continue
 		}
@@ -134,8 +137,9 @@ func page(out reflect.Value, more bool, next int) {
 type filler struct {
 	values             Values
 	service, operation string
-	echo               map[string]string // names of parents, by field
-	scope              string            // tells values of different parents apart
+	echo               map[string]string   // names of parents, by field
+	asked              map[string][]string // names of things to describe, by field
+	scope              string              // tells values of different parents apart
 	paginated          bool
 	first              int    // position of the page's first item
 	items              int    // length of outermost lists
@@ -240,6 +244,10 @@ func (f *filler) list(v reflect.Value, a at) {
 		n = f.items
 	}
 	a.inList = true
+	if asked := f.asked[a.name]; a.depth == 1 && len(asked) > 0 && elem(v.Type()).Kind() == reflect.Struct {
+		f.described(v, a, asked)
+		return
+	}
 	s := reflect.MakeSlice(v.Type(), n, n)
 	index, kind := f.index, f.kind
 	for i := range n {
@@ -253,6 +261,27 @@ func (f *filler) list(v reflect.Value, a at) {
 			e.path = fmt.Sprintf("%s[%d]", a.path, i)
 		}
 		f.fill(s.Index(i), e)
+	}
+	f.index, f.kind = index, kind
+	v.Set(s)
+}
+
+// described fills one item for each name that the input has in a field of the
+// list's name.
+func (f *filler) described(v reflect.Value, a at, names []string) {
+	s := reflect.MakeSlice(v.Type(), len(names), len(names))
+	index, kind := f.index, f.kind
+	a.path, f.kind = "", kindOf(elem(v.Type()).Name())
+	for i, name := range names {
+		f.index = int(hash(name) % 1_000_000)
+		f.fill(s.Index(i), a)
+		for _, suffix := range []string{"Arn", "Name", "Id"} {
+			id := s.Index(i).FieldByName(strings.TrimSuffix(a.name, "s") + suffix)
+			if id.IsValid() && id.Type() == reflect.TypeFor[*string]() {
+				id.Set(reflect.ValueOf(&name))
+				break
+			}
+		}
 	}
 	f.index, f.kind = index, kind
 	v.Set(s)
@@ -325,6 +354,9 @@ func (f *filler) text(t reflect.Type, a at) string {
 	}
 	if parent, ok := f.echo[a.name]; ok && a.depth <= 2 {
 		return parent
+	}
+	if parent, ok := f.echo[strings.TrimSuffix(a.name, "Arn")]; ok && a.depth <= 2 && f.service == "ECS" {
+		return parent // where inputs take ARNs under the names of things
 	}
 	if f.service == "STS" && a.path == "Account" {
 		return Account

@@ -78,12 +78,16 @@ var moving = map[string]bool{
 	"aws_iam_access_keys.last_used_region":        true,
 	"aws_iam_access_keys.last_used_service_name":  true,
 	"aws_iam_roles.role_last_used":                true,
+	"aws_rds_db_clusters.latest_restorable_time":  true,
 	"aws_rds_db_instances.latest_restorable_time": true,
 }
 
-// unsent are values that the SDK cannot tell from false where AWS, or moto,
+// unsent are values that the SDK cannot tell from false or 0 where AWS, or moto,
 // leaves them out.
 var unsent = map[string]bool{
+	"aws_ecs_container_instances.version":                           true,
+	"aws_ecs_services.enable_ecs_managed_tags":                      true,
+	"aws_ecs_services.enable_execute_command":                       true,
 	"aws_eks_clusters.resources_vpc_config.endpoint_private_access": true,
 	"aws_eks_clusters.resources_vpc_config.endpoint_public_access":  true,
 }
@@ -397,7 +401,7 @@ func (c *comparison) value(path string, column schema.Column, typ string, want, 
 		}
 		return
 	case want == nil || column.Redact == schema.Secret && !strings.HasPrefix(typ, "map<"):
-		if got != nil && !(unsent[path] && got == false) {
+		if zero := got == false || fmt.Sprint(got) == "0"; got != nil && !(unsent[path] && zero) {
 			c.differ(path, "", got, nil)
 		}
 		return

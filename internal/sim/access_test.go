@@ -474,8 +474,8 @@ func TestRatesAndLatencyRunOnTheFakeClock(t *testing.T) {
 func TestUnplayed(t *testing.T) {
 	o := New(Options{})
 	cfg := in(t, o, firstWorkload(o), "us-east-1")
-	_, err := ec2.NewFromConfig(cfg).DescribeKeyPairs(t.Context(), &ec2.DescribeKeyPairsInput{})
-	if err == nil || !contains(err.Error(), "operation DescribeKeyPairs of ec2 is not played") {
+	_, err := ec2.NewFromConfig(cfg).DescribeBundleTasks(t.Context(), &ec2.DescribeBundleTasksInput{})
+	if err == nil || !contains(err.Error(), "operation DescribeBundleTasks of ec2 is not played") {
 		t.Errorf("unplayed operation: got %v", err)
 	}
 	_, err = ec2.NewFromConfig(cfg).DescribeVolumes(t.Context(), &ec2.DescribeVolumesInput{DryRun: aws.Bool(true)})

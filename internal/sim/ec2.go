@@ -12,7 +12,7 @@ func ec2Service() service {
 	return service{
 		id: "EC2", name: "ec2", dialect: ec2Dialect,
 		notEnabled: Fault{"OptInRequired", "You are not subscribed to this service.", 403},
-		operations: []operation{
+		operations: slices.Concat(connectionOperations(), imageOperations(), []operation{
 			op(describeRegions, "AllRegions", "RegionNames"),
 			op(describeInstances, "InstanceIds", "IncludeManagedResources", "MaxResults", "NextToken"),
 			op(describeVolumes, "VolumeIds", "IncludeManagedResources", "MaxResults", "NextToken"),
@@ -21,7 +21,7 @@ func ec2Service() service {
 			op(describeSecurityGroups, "GroupIds", "MaxResults", "NextToken"),
 			op(describeSecurityGroupRules, "SecurityGroupRuleIds", "MaxResults", "NextToken"),
 			op(describeNetworkInterfaces, "NetworkInterfaceIds", "IncludeManagedResources", "MaxResults", "NextToken"),
-		},
+		}),
 	}
 }
 

@@ -130,7 +130,7 @@ func (s *site) imageID(m machine) string {
 	case m.role == "eks-node":
 		kind += "-eks"
 	}
-	return "ami-0" + s.o.seed.s("image").s(s.region).s(kind).i(m.n%2).draw().hex(16)
+	return s.bakedID(kind, m.n%2)
 }
 
 func (s *site) privateDNS(address string) string {
@@ -207,7 +207,7 @@ func (s *site) vary(i *types.Instance, m machine, d *draw) {
 		i.MetadataOptions.HttpTokens = types.HttpTokensStateOptional
 	}
 	if m.role == "bastion" || d.chance(15) {
-		i.KeyName = aws.String(pick(d, []string{"ops-2021", "ops-2023", "emergency"}))
+		i.KeyName = aws.String(pick(d, keyNames))
 	}
 	if s.a.env == "prod" && d.chance(40) {
 		i.Monitoring.State = types.MonitoringStateEnabled

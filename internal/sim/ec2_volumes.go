@@ -97,7 +97,7 @@ func (s *site) volume(n int) types.Volume {
 		}}
 		zone = s.slot(m.subnet) % 3
 		if disk.root {
-			v.SnapshotId = aws.String("snap-0" + s.o.seed.s("snapshot of").s(s.imageID(m)).draw().hex(16))
+			v.SnapshotId = aws.String(s.snapshotOf(s.imageID(m)))
 		}
 	}
 	v.AvailabilityZone = aws.String(s.region + string(rune('a'+zone)))

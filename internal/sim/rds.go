@@ -18,6 +18,9 @@ func rdsService() service {
 		),
 		operations: []operation{
 			op(describeDBInstances, "DBInstanceIdentifier", "Marker", "MaxRecords"),
+			op(describeDBClusters, "Marker", "MaxRecords"),
+			op(describeDBSnapshots, "Marker", "MaxRecords"),
+			op(describeDBClusterSnapshots, "Marker", "MaxRecords"),
 		},
 	}
 }
@@ -25,12 +28,13 @@ func rdsService() service {
 type engine struct {
 	name, version, license, log string
 	port                        int32
+	clustered                   bool // its instances stand in clusters
 }
 
 var engines = []engine{
-	{"postgres", "16.4", "postgresql-license", "postgresql", 5432}, {"mysql", "8.0.39", "general-public-license", "error", 3306},
-	{"postgres", "13.16", "postgresql-license", "postgresql", 5432}, {"mariadb", "10.11.9", "general-public-license", "error", 3306},
-	{"docdb", "5.0.0", "na", "audit", 27017},
+	{"postgres", "16.4", "postgresql-license", "postgresql", 5432, false}, {"mysql", "8.0.39", "general-public-license", "error", 3306, false},
+	{"postgres", "13.16", "postgresql-license", "postgresql", 5432, false}, {"mariadb", "10.11.9", "general-public-license", "error", 3306, false},
+	{"docdb", "5.0.0", "na", "audit", 27017, true}, {"aurora-postgresql", "16.4", "postgresql-license", "postgresql", 5432, true},
 }
 
 // database is what is decided about a database.
@@ -73,15 +77,13 @@ func (s *site) dbInstance(n int) types.DBInstance {
 	b := s.database(n)
 	d := b.seed.s("facts").draw()
 	group, vpc := s.groupFor(databaseRole)
-	suffix := s.seed.s("rds endpoint").draw().lower(12)
-	host := b.name + "." + suffix + "." + s.region + ".rds." + s.o.suffix()
 	size := int32(20 << d.n(6))
 	item := types.DBInstance{
 		DBInstanceIdentifier: aws.String(b.name), DBInstanceArn: aws.String(s.databaseARN(n)), DbiResourceId: aws.String("db-" + d.upper(26)),
 		DBInstanceClass: aws.String(pick(d, []string{"db.t4g.medium", "db.m6g.large", "db.r6g.xlarge", "db.m5.large"})), DBInstanceStatus: aws.String("available"),
 		Engine: aws.String(b.engine.name), EngineVersion: aws.String(b.engine.version), LicenseModel: aws.String(b.engine.license),
 		DBName: aws.String("app"), MasterUsername: aws.String("app_admin"), DbInstancePort: aws.Int32(0),
-		Endpoint:         &types.Endpoint{Address: aws.String(host), Port: aws.Int32(b.engine.port), HostedZoneId: aws.String("Z" + s.o.seed.s("rds zone").s(s.region).draw().upper(13))},
+		Endpoint:         &types.Endpoint{Address: aws.String(s.databaseHost(b.name, "")), Port: aws.Int32(b.engine.port), HostedZoneId: aws.String("Z" + s.o.seed.s("rds zone").s(s.region).draw().upper(13))},
 		AllocatedStorage: aws.Int32(size), MaxAllocatedStorage: aws.Int32(size * 4), StorageType: aws.String("gp3"), Iops: aws.Int32(3000), StorageThroughput: aws.Int32(125),
 		InstanceCreateTime: aws.Time(b.created), LatestRestorableTime: aws.Time(s.now.Truncate(5 * time.Minute).Add(-5 * time.Minute)),
 		PreferredBackupWindow: aws.String("03:10-03:40"), PreferredMaintenanceWindow: aws.String("sun:04:30-sun:05:00"),
@@ -112,7 +114,15 @@ func (s *site) dbInstance(n int) types.DBInstance {
 	if d.chance(10) { // AWS masks the new password itself
 		item.PendingModifiedValues.MasterUserPassword = aws.String("****")
 	}
+	if b.engine.clustered {
+		joinCluster(&item, b)
+	}
 	return item
+}
+
+// databaseHost is the address of an instance, or of a cluster by one of its kinds of endpoint.
+func (s *site) databaseHost(name, kind string) string {
+	return name + "." + kind + s.seed.s("rds endpoint").draw().lower(12) + "." + s.region + ".rds." + s.o.suffix()
 }
 
 func (s *site) dbSubnetGroup(v int) *types.DBSubnetGroup {
@@ -136,7 +146,7 @@ func describeDBInstances(c *call, in *rds.DescribeDBInstancesInput) (*rds.Descri
 	if wanted != "" && indexOf(s.Databases, func(n int) bool { return s.databaseName(n) == wanted }) < 0 {
 		return nil, c.fault("DBInstanceNotFound", 404, "DBInstance %s not found.", wanted)
 	}
-	items, next, err := page(c, request{in.Marker, in.MaxRecords}, limits{least: 20, most: 100}, s.Databases, func(n int) (types.DBInstance, bool) {
+	items, next, err := page(c, request{in.Marker, in.MaxRecords}, rdsPages, s.Databases, func(n int) (types.DBInstance, bool) {
 		return s.dbInstance(n), wanted == "" || s.databaseName(n) == wanted
 	})
 	return &rds.DescribeDBInstancesOutput{DBInstances: items, Marker: next}, err

@@ -83,6 +83,11 @@ func (d *draw) before(t time.Time, days int) time.Time {
 	return t.Add(-time.Duration(d.n(days*86400)+1) * time.Second)
 }
 
+// between draws a moment at a whole second, from one to before another.
+func (d *draw) between(from, to time.Time) time.Time {
+	return from.Add(time.Duration(d.n(int(to.Sub(from)/time.Second))) * time.Second)
+}
+
 // cycle is the last moment, not after now, of something that recurs every period from the anchor on, and its number.
 func cycle(d *draw, anchor, now time.Time, period time.Duration) (time.Time, int) {
 	start := anchor.Add(-time.Duration(d.n(int(period/time.Second))) * time.Second)

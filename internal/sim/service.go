@@ -77,7 +77,7 @@ func (o operation) withoutBody() operation {
 func services() []service {
 	return []service{
 		stsService(), organizationsService(), accountService(), ec2Service(),
-		iamService(), s3Service(), rdsService(), eksService(), lambdaService(),
+		iamService(), s3Service(), rdsService(), eksService(), ecsService(), lambdaService(),
 		ecrService(), ssoadminService(), identitystoreService(), cloudwatchService(),
 		securityhubService(),
 	}

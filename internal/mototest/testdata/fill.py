@@ -150,10 +150,64 @@ def ec2(account, region, reservations):
     address = c.allocate_address(Domain="vpc")["AllocationId"]
     c.associate_address(AllocationId=address, InstanceId=placed[1]["InstanceId"])
     c.stop_instances(InstanceIds=[placed[1]["InstanceId"]])
+    c.create_image(InstanceId=placed[1]["InstanceId"], Name="bild «1»", Description="größer", TagSpecifications=[{"ResourceType": "image", "Tags": pairs()}])
+    c.create_snapshot(VolumeId=volume, Description="Sicherung ✓", TagSpecifications=[{"ResourceType": "snapshot", "Tags": pairs()}])
+    c.create_key_pair(KeyName="schlüssel", KeyType="ed25519", TagSpecifications=[{"ResourceType": "key-pair", "Tags": pairs()}])
+    c.create_key_pair(KeyName="plain")
+    c.create_launch_template(
+        LaunchTemplateName="vorlage-1", LaunchTemplateData={"ImageId": image},
+        TagSpecifications=[{"ResourceType": "launch-template", "Tags": pairs()}],
+    )
+    c.create_launch_template_version(LaunchTemplateName="vorlage-1", LaunchTemplateData={"InstanceType": "m5.large"})
+    connections(c, region, vpc, subnet, group)
     gone = c.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
     c.terminate_instances(InstanceIds=[gone])
     for _ in range(reservations):
         c.run_instances(ImageId=image, MinCount=1, MaxCount=1)
+
+
+def connections(c, region, vpc, subnet, group):
+    def tagged(kind):
+        return [{"ResourceType": kind, "Tags": pairs()}]
+
+    internet = c.create_internet_gateway(TagSpecifications=tagged("internet-gateway"))["InternetGateway"]["InternetGatewayId"]
+    c.attach_internet_gateway(InternetGatewayId=internet, VpcId=vpc)
+    c.create_internet_gateway()
+    address = c.allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip"))["AllocationId"]
+    c.allocate_address(Domain="vpc")
+    nat = c.create_nat_gateway(SubnetId=subnet, AllocationId=address, TagSpecifications=tagged("natgateway"))["NatGateway"]["NatGatewayId"]
+    c.create_nat_gateway(SubnetId=subnet, ConnectivityType="private")
+    other = c.create_vpc(CidrBlock="172.16.0.0/16")["Vpc"]["VpcId"]
+    peering = c.create_vpc_peering_connection(VpcId=vpc, PeerVpcId=other, TagSpecifications=tagged("vpc-peering-connection"))["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+    c.accept_vpc_peering_connection(VpcPeeringConnectionId=peering)
+    c.create_vpc_peering_connection(VpcId=other, PeerVpcId=vpc)
+    table = c.create_route_table(VpcId=vpc, TagSpecifications=tagged("route-table"))["RouteTable"]["RouteTableId"]
+    c.associate_route_table(RouteTableId=table, SubnetId=subnet)
+    transit = c.create_transit_gateway(
+        Description="Drehscheibe ü", Options={"AmazonSideAsn": 64513, "AutoAcceptSharedAttachments": "enable"}, TagSpecifications=tagged("transit-gateway")
+    )["TransitGateway"]["TransitGatewayId"]
+    c.create_transit_gateway_vpc_attachment(TransitGatewayId=transit, VpcId=vpc, SubnetIds=[subnet])
+    for destination, target in {
+        "0.0.0.0/0": {"GatewayId": internet}, "172.20.0.0/16": {"NatGatewayId": nat}, "172.16.0.0/16": {"VpcPeeringConnectionId": peering},
+        "10.0.0.0/8": {"TransitGatewayId": transit},
+    }.items():
+        c.create_route(RouteTableId=table, DestinationCidrBlock=destination, **target)
+    acl = c.create_network_acl(VpcId=vpc, TagSpecifications=tagged("network-acl"))["NetworkAcl"]["NetworkAclId"]
+    c.create_network_acl_entry(NetworkAclId=acl, RuleNumber=7, Protocol="6", RuleAction="deny", Egress=False, CidrBlock="10.9.0.0/16", PortRange={"From": 22, "To": 23})
+    c.create_network_acl_entry(NetworkAclId=acl, RuleNumber=8, Protocol="1", RuleAction="allow", Egress=True, CidrBlock="0.0.0.0/0", IcmpTypeCode={"Type": -1, "Code": -1})
+    c.create_vpc_endpoint(
+        VpcId=vpc, ServiceName=f"com.amazonaws.{region}.s3", VpcEndpointType="Gateway", RouteTableIds=[table],
+        PolicyDocument=policy("Öffnung", principal="*"), TagSpecifications=tagged("vpc-endpoint"),
+    )
+    c.create_vpc_endpoint(VpcId=vpc, ServiceName=f"com.amazonaws.{region}.sts", VpcEndpointType="Interface", SubnetIds=[subnet], SecurityGroupIds=[group], PrivateDnsEnabled=True)
+    c.create_flow_logs(
+        ResourceIds=[vpc], ResourceType="VPC", TrafficType="REJECT", LogGroupName="flüsse", DeliverLogsPermissionArn="arn:aws:iam::123456789012:role/flow+logs",
+        MaxAggregationInterval=60, TagSpecifications=tagged("vpc-flow-log"),
+    )
+    customer = c.create_customer_gateway(Type="ipsec.1", PublicIp="198.51.100.7", BgpAsn=65010)["CustomerGateway"]["CustomerGatewayId"]
+    own = c.create_vpn_gateway(Type="ipsec.1")["VpnGateway"]["VpnGatewayId"]
+    c.create_vpn_connection(Type="ipsec.1", CustomerGatewayId=customer, VpnGatewayId=own, TagSpecifications=tagged("vpn-connection"))
+    c.create_vpn_connection(Type="ipsec.1", CustomerGatewayId=customer, TransitGatewayId=transit)
 
 
 def s3(account):
@@ -227,8 +281,13 @@ def rds(account, region, instances):
         EnableCloudwatchLogsExports=["postgresql", "upgrade"], CopyTagsToSnapshot=True, Tags=pairs(),
     )
     c.create_db_instance_read_replica(DBInstanceIdentifier="replica", SourceDBInstanceIdentifier="main", DBInstanceClass="db.t3.micro")
-    c.create_db_cluster(DBClusterIdentifier="aurora", Engine="aurora-mysql", MasterUsername="root", MasterUserPassword=SECRETS["password"])
+    c.create_db_cluster(
+        DBClusterIdentifier="aurora", Engine="aurora-mysql", MasterUsername="root", MasterUserPassword=SECRETS["password"], DatabaseName="shop", Port=3307,
+        StorageEncrypted=True, DeletionProtection=True, EnableCloudwatchLogsExports=["audit", "error"], ServerlessV2ScalingConfiguration={"MinCapacity": 0.5, "MaxCapacity": 4}, Tags=pairs(),
+    )
     c.create_db_instance(DBInstanceIdentifier="aurora-1", DBClusterIdentifier="aurora", DBInstanceClass="db.r5.large", Engine="aurora-mysql")
+    c.create_db_snapshot(DBSnapshotIdentifier="before-upgrade", DBInstanceIdentifier="main", Tags=pairs())
+    c.create_db_cluster_snapshot(DBClusterSnapshotIdentifier="before-upgrade", DBClusterIdentifier="aurora", Tags=pairs())
     c.modify_db_instance(DBInstanceIdentifier="main", MasterUserPassword=SECRETS["password"], AllocatedStorage=40)
     for i in range(instances):
         c.create_db_instance(DBInstanceIdentifier=f"db-{i}", DBInstanceClass="db.t3.micro", Engine="mysql", AllocatedStorage=5, MasterUsername="u", MasterUserPassword=SECRETS["password"])
@@ -257,6 +316,26 @@ def eks(account, region, clusters):
     )
     for i in range(clusters):
         c.create_cluster(name=f"cluster-{i}", roleArn=role, resourcesVpcConfig={"subnetIds": ["subnet-1", "subnet-2"]})
+
+
+def ecs(account, region):
+    c = account.client("ecs", region)
+    tags = [{"key": k, "value": v} for k, v in TAGS.items()]
+    c.create_cluster(clusterName="empty")
+    cluster = c.create_cluster(
+        clusterName="full", tags=tags, settings=[{"name": "containerInsights", "value": "enabled"}], capacityProviders=["FARGATE", "FARGATE_SPOT"],
+        defaultCapacityProviderStrategy=[{"capacityProvider": "FARGATE", "weight": 3, "base": 1}],
+    )["cluster"]["clusterArn"]
+    task = c.register_task_definition(family="web", containerDefinitions=[{"name": "web", "image": "web:1", "memory": 128}])["taskDefinition"]["taskDefinitionArn"]
+    for i in range(12):  # more than DescribeServices takes
+        c.create_service(
+            cluster=cluster, serviceName=f"service-{i}", taskDefinition=task, desiredCount=i, tags=tags, launchType="EC2", propagateTags="SERVICE",
+            deploymentConfiguration={"maximumPercent": 150, "minimumHealthyPercent": 50}, enableECSManagedTags=True,
+        )
+    image = account.client("ec2", region).describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    instance = account.client("ec2", region).run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+    document = {"instanceId": instance, "region": region, "accountId": account.id, "architecture": "x86_64"}
+    c.register_container_instance(cluster=cluster, instanceIdentityDocument=json.dumps(document))
 
 
 def awslambda(account, region, functions):
@@ -400,6 +479,7 @@ for name, id in accounts.items():
         ec2(account, region, 1000 if big else 0)
         rds(account, region, 101 if big else 0)
         eks(account, region, 100 if big else 0)
+        ecs(account, region)
         awslambda(account, region, 51 if big else 1)
         ecr(account, region)
         securityhub(account, region, 150 if big else 1)

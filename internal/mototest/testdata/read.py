@@ -65,9 +65,30 @@ def ec2(account, region):
         ("aws_ec2_security_groups", "describe_security_groups", "SecurityGroups"),
         ("aws_ec2_security_group_rules", "describe_security_group_rules", "SecurityGroupRules"),
         ("aws_ec2_network_interfaces", "describe_network_interfaces", "NetworkInterfaces"),
+        ("aws_ec2_route_tables", "describe_route_tables", "RouteTables"),
+        ("aws_ec2_internet_gateways", "describe_internet_gateways", "InternetGateways"),
+        ("aws_ec2_nat_gateways", "describe_nat_gateways", "NatGateways"),
+        ("aws_ec2_network_acls", "describe_network_acls", "NetworkAcls"),
+        ("aws_ec2_vpc_endpoints", "describe_vpc_endpoints", "VpcEndpoints"),
+        ("aws_ec2_vpc_peering_connections", "describe_vpc_peering_connections", "VpcPeeringConnections"),
+        ("aws_ec2_flow_logs", "describe_flow_logs", "FlowLogs"),
+        ("aws_ec2_transit_gateways", "describe_transit_gateways", "TransitGateways"),
+        ("aws_ec2_transit_gateway_attachments", "describe_transit_gateway_attachments", "TransitGatewayAttachments"),
     ):
         for item in pages(c, operation, key):
             yield table, item, {}
+    for a in c.describe_addresses()["Addresses"]:
+        yield "aws_ec2_addresses", a, {}
+    for v in c.describe_vpn_connections()["VpnConnections"]:
+        yield "aws_ec2_vpn_connections", v, {}
+    for i in pages(c, "describe_images", "Images", Owners=["self"]):
+        yield "aws_ec2_images", i, {}
+    for s in pages(c, "describe_snapshots", "Snapshots", OwnerIds=["self"]):
+        yield "aws_ec2_snapshots", s, {}
+    for k in c.describe_key_pairs(IncludePublicKey=True)["KeyPairs"]:
+        yield "aws_ec2_key_pairs", k, {}
+    for l in pages(c, "describe_launch_templates", "LaunchTemplates"):
+        yield "aws_ec2_launch_templates", l, {}
     for vpc in pages(c, "describe_vpcs", "Vpcs"):
         of = {k: vpc[k] for k in ("VpcId", "OwnerId", "Tags") if k in vpc}
         for a in vpc.get("CidrBlockAssociationSet", []):
@@ -126,8 +147,15 @@ def iam(account):
 
 
 def rds(account, region):
-    for i in pages(account.client("rds", region), "describe_db_instances", "DBInstances"):
-        yield "aws_rds_db_instances", i, {}
+    c = account.client("rds", region)
+    for table, operation, key in (
+        ("aws_rds_db_instances", "describe_db_instances", "DBInstances"),
+        ("aws_rds_db_clusters", "describe_db_clusters", "DBClusters"),
+        ("aws_rds_db_snapshots", "describe_db_snapshots", "DBSnapshots"),
+        ("aws_rds_db_cluster_snapshots", "describe_db_cluster_snapshots", "DBClusterSnapshots"),
+    ):
+        for item in pages(c, operation, key):
+            yield table, item, {}
 
 
 def eks(account, region):
@@ -138,6 +166,19 @@ def eks(account, region):
             yield "aws_eks_nodegroups", c.describe_nodegroup(clusterName=name, nodegroupName=n)["nodegroup"], {}
         for n in pages(c, "list_fargate_profiles", "fargateProfileNames", clusterName=name):
             yield "aws_eks_fargate_profiles", c.describe_fargate_profile(clusterName=name, fargateProfileName=n)["fargateProfile"], {}
+
+
+def ecs(account, region):
+    c = account.client("ecs", region)
+    for arn in pages(c, "list_clusters", "clusterArns"):
+        include = ["ATTACHMENTS", "CONFIGURATIONS", "SETTINGS", "STATISTICS", "TAGS"]
+        yield "aws_ecs_clusters", c.describe_clusters(clusters=[arn], include=include)["clusters"][0], {}
+        for service in pages(c, "list_services", "serviceArns", cluster=arn):
+            yield "aws_ecs_services", c.describe_services(cluster=arn, services=[service], include=["TAGS"])["services"][0], {}
+        for instance in pages(c, "list_container_instances", "containerInstanceArns", cluster=arn):
+            include = ["TAGS", "CONTAINER_INSTANCE_HEALTH"]
+            item = c.describe_container_instances(cluster=arn, containerInstances=[instance], include=include)["containerInstances"][0]
+            yield "aws_ecs_container_instances", item | {"clusterArn": arn}, {}
 
 
 def ecr(account, region):
@@ -216,7 +257,7 @@ for id in FACTS["accounts"].values():
         write(account, "global", service(account))
     write(account, HOME, identitystore(account))
     for region in REGIONS:
-        for service in (ec2, rds, eks, ecr, awslambda, securityhub):
+        for service in (ec2, rds, eks, ecs, ecr, awslambda, securityhub):
             write(account, region, service(account, region))
 for f in files.values():
     f.close()

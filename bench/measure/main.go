@@ -30,7 +30,10 @@ sources:
   - name: bench
     keys: {}
     regions: [eu-west-1]
-    collect: [aws_sts_caller_identities, aws_ec2_regions, ec2, network, rds, s3, "aws_iam_*", ecr, ecr_findings, aws_lambda_functions, aws_cloudwatch_alarms]
+    collect:
+      [aws_sts_caller_identities, aws_ec2_regions, aws_ec2_instances, aws_ec2_volumes, aws_ec2_vpcs, aws_ec2_vpc_cidr_associations, aws_ec2_subnets,
+      aws_ec2_security_groups, aws_ec2_security_group_rules, aws_ec2_network_interfaces, aws_rds_db_instances, s3, "aws_iam_*", ecr, ecr_findings,
+      aws_lambda_functions, aws_cloudwatch_alarms]
 rates:
   iam: {per_second: 1000, burst: 1000}
   ecr: {per_second: 1000, burst: 1000}

@@ -53,6 +53,7 @@ func usage(err error) error { return &exitError{exitUsage, err} }
 type app struct {
 	out, err   io.Writer
 	configFlag string
+	httpfsFlag string
 	verbose    bool
 	logFormat  string
 	log        *slog.Logger

@@ -47,6 +47,7 @@ under the result says so: an empty answer without a warning is an answer.`,
 			return a.query(c.Context(), args[0], format, output, params)
 		},
 	}
+	a.readsS3(c)
 	c.Flags().StringVarP(&format, "format", "f", "table", "table, csv, json or parquet")
 	c.Flags().StringVarP(&output, "output", "o", "", "file to write the result to (default standard output)")
 	c.Flags().StringArrayVarP(&params, "param", "p", nil, "value of a parameter, as name=value")

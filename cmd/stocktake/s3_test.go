@@ -73,7 +73,8 @@ func expect(t *testing.T, code int, pattern string, args ...string) {
 // that the guide lists.
 func TestBucket(t *testing.T) {
 	server := s3test.Start(t)
-	t.Setenv("STOCKTAKE_HTTPFS", httpfstest.Extension(t))
+	extension := httpfstest.Extension(t)
+	t.Setenv("STOCKTAKE_HTTPFS", extension)
 	bucket := server.Bucket(t)
 	file := inBucket(t, server, bucket, keysOf(t, server.User(t, bucket, fullRights...))+"  mode: full\n")
 	expect(t, exitNothing, "`stocktake run` fills it", "query", "-c", file, "SELECT 1")
@@ -88,7 +89,8 @@ func TestBucket(t *testing.T) {
 	}{
 		{0, `(?s)aws_ec2_volumes is denied in 4 units`, []string{"query", "SELECT count(*) FROM aws_ec2_volumes"}},
 		{0, `(?s)^n\s*-+\s*2`, []string{"query", "SELECT count(DISTINCT run_id) AS n FROM stocktake_coverage_history"}},
-		{0, `\(2 rows\)`, []string{"runs"}},
+		{0, `\(2 rows\)`, []string{"runs", "--httpfs", extension}},
+		{exitNothing, `no-such-extension`, []string{"query", "--httpfs", "no-such-extension", "SELECT 1"}},
 		{0, ` 0 missing or damaged`, []string{"verify"}},
 		{0, `views\.duckdb`, []string{"views", "--output", views}},
 		{0, `nothing is left over`, []string{"clean"}},

@@ -26,9 +26,15 @@ var historyTables = []load.EventTable{{Table: load.CoverageTable, Version: 1}}
 
 // reading is a warehouse as the last commit left it.
 type reading struct {
-	file  *config.File
-	store store.Store
-	state *load.State
+	file   *config.File
+	store  store.Store
+	state  *load.State
+	httpfs string // path of DuckDB's extension, "" for the standard places
+}
+
+// readsS3 gives a command the flag that reading a warehouse in a bucket may need.
+func (a *app) readsS3(c *cobra.Command) {
+	c.Flags().StringVar(&a.httpfsFlag, "httpfs", "", "DuckDB's httpfs extension, for a warehouse on S3 (default that of the configuration, else the standard places)")
 }
 
 // read reads the last commit of the configured warehouse. One that a run was
@@ -64,7 +70,7 @@ func (a *app) read(ctx context.Context) (*reading, error) {
 	if state.Manifest == nil {
 		return nil, empty
 	}
-	return &reading{file, s, state}, nil
+	return &reading{file, s, state, cmp.Or(a.httpfsFlag, file.HTTPFS)}, nil
 }
 
 // open opens the warehouse for queries.
@@ -86,7 +92,7 @@ func (r *reading) s3(ctx context.Context) (*query.S3, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &query.S3{Objects: client, BucketOwner: r.file.Output.BucketOwner, HTTPFS: r.file.HTTPFS}, nil
+	return &query.S3{Objects: client, BucketOwner: r.file.Output.BucketOwner, HTTPFS: r.httpfs}, nil
 }
 
 // queryTables are the views of a state.
@@ -205,6 +211,7 @@ credential in it: whoever opens it loads httpfs and creates a secret first.`,
 			return err
 		},
 	}
+	a.readsS3(c)
 	c.Flags().StringVarP(&output, "output", "o", "", "file to write (default stocktake.duckdb in the folder of the warehouse, or here for a bucket)")
 	return c
 }
@@ -275,6 +282,7 @@ func (a *app) runsCommand() *cobra.Command {
 			return err
 		},
 	}
+	a.readsS3(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return c
 }

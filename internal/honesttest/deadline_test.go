@@ -60,10 +60,10 @@ func (l *lastUnit) UnitDone(u spool.Unit) {
 
 // hang lets a call of an operation wait until the run gives it up, from the
 // given one on.
-func hang(w *world, account, region, operation string, from int) {
+func hang(w *world, account, service, region, operation string, from int) {
 	var calls counter
 	w.org.Hook(func(ctx context.Context, c sim.Call) error {
-		if c.Account != account || region != "" && c.Region != region || c.Operation != operation || calls.next() < from {
+		if c.Account != account || c.Service != service || region != "" && c.Region != region || c.Operation != operation || calls.next() < from {
 			return nil
 		}
 		<-ctx.Done()
@@ -74,20 +74,20 @@ func hang(w *world, account, region, operation string, from int) {
 // TestDeadline: a unit that hangs costs its own rows, and no others.
 func TestDeadline(t *testing.T) {
 	for _, c := range []struct {
-		name, operation, region string
-		page, from              int
-		tables                  string // of the unit that hangs
+		name, service, operation, region string
+		page, from                       int
+		tables                           string // of the unit that hangs
 	}{
-		{name: "first call", operation: "DescribeVolumes", region: east, tables: volumes},
-		{name: "between two pages", operation: "DescribeNetworkInterfaces", region: east, page: 1, from: 1, tables: "aws_ec2_network_interfaces"},
-		{name: "detail of a row", operation: "GetBucketPolicy", tables: buckets},
-		{name: "second list of several", operation: "DescribeImages", region: east, tables: "aws_ecr_*"},
+		{name: "first call", service: "ec2", operation: "DescribeVolumes", region: east, tables: volumes},
+		{name: "between two pages", service: "ec2", operation: "DescribeNetworkInterfaces", region: east, page: 1, from: 1, tables: "aws_ec2_network_interfaces"},
+		{name: "detail of a row", service: "s3", operation: "GetBucketPolicy", tables: buckets},
+		{name: "second list of several", service: "ecr", operation: "DescribeImages", region: east, tables: "aws_ecr_*"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := organization.world(t, c.page)
 			account := w.members[0]
-			hang(w, account, c.region, c.operation, c.from)
+			hang(w, account, c.service, c.region, c.operation, c.from)
 			result := w.run(t, func(o *pipeline.Options) { o.Observer = &lastUnit{recorder: w.seen, clock: w.deadline(o)} })
 			r := read(t, w.open(t))
 			missed := want{table: c.tables, account: account, region: c.region, kinds: is(outcome.Failed), code: "deadline", rows: carried}

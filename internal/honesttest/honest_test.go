@@ -105,16 +105,20 @@ var scenarios = []scenario{
 		},
 	},
 	{
-		name:  "forbidden by a service control policy",
-		fault: func(w *world) { w.org.SCP(sim.Rule{Account: w.members[1], Service: "rds"}) },
-		exit:  3,
+		name: "forbidden by a service control policy",
+		fault: func(w *world) {
+			w.org.SCP(sim.Rule{Account: w.members[1], Service: "rds", Operation: "DescribeDBInstances"})
+		},
+		exit: 3,
 		want: func(w *world) []want {
 			return []want{{table: rds, account: w.members[1], kinds: is(outcome.Blocked), code: "AccessDenied", missing: "rds:DescribeDBInstances", rows: carried}}
 		},
 	},
 	{
-		name:   "forbidden by a service control policy, which is accepted",
-		fault:  func(w *world) { w.org.SCP(sim.Rule{Account: w.members[1], Service: "rds"}) },
+		name: "forbidden by a service control policy, which is accepted",
+		fault: func(w *world) {
+			w.org.SCP(sim.Rule{Account: w.members[1], Service: "rds", Operation: "DescribeDBInstances"})
+		},
 		config: func(_ *testing.T, w *world) { w.file.AcceptBlocked = true },
 		exit:   0,
 		want: func(w *world) []want {
@@ -177,6 +181,7 @@ var scenarios = []scenario{
 				{table: "aws_ec2_regions", account: w.members[1], kinds: is(outcome.OK), rows: replaced},
 				{table: buckets, account: w.members[1], kinds: is(outcome.OK, outcome.Partial), rows: replaced},
 				{account: w.members[1], region: west, kinds: is(outcome.OutOfScope), rows: none},
+				{table: "aws_ec2_vpc_peering_connections", region: west, kinds: is(outcome.OK), rows: replaced}, // those with it are gone
 			}
 		},
 	},
@@ -190,13 +195,16 @@ var scenarios = []scenario{
 				{table: buckets, account: w.members[1], kinds: is(outcome.OK, outcome.Partial), rows: replaced},
 				{table: findings, account: w.members[1], region: west, kinds: is(outcome.OK), rows: replaced}, // its administrator answers
 				{account: w.members[1], region: west, kinds: is(outcome.RegionDisabled), rows: none},
+				{table: "aws_ec2_vpc_peering_connections", region: west, kinds: is(outcome.OK), rows: replaced}, // those with it are gone
 			}
 		},
 	},
 	{
-		name:  "throttled for good",
-		fault: func(w *world) { w.org.Throttle(sim.Rule{Account: w.members[0], Service: "rds"}, -1) },
-		exit:  3,
+		name: "throttled for good",
+		fault: func(w *world) {
+			w.org.Throttle(sim.Rule{Account: w.members[0], Service: "rds", Operation: "DescribeDBInstances"}, -1)
+		},
+		exit: 3,
 		want: func(w *world) []want {
 			return []want{{table: rds, account: w.members[0], kinds: is(outcome.Throttled), code: "Throttling", rows: carried}}
 		},
@@ -326,7 +334,7 @@ var scenarios = []scenario{
 		},
 		want: func(w *world) []want {
 			wants := []want{{source: "solo", account: w.members[3], kinds: is(outcome.OK), rows: replaced}}
-			for _, t := range []string{accounts, "aws_sts_caller_identities", "aws_ec2_regions", "aws_cloudwatch_alarms", "aws_ecr_image*"} { // not of solo
+			for _, t := range []string{accounts, "aws_sts_caller_identities", "aws_ec2_regions", "aws_cloudwatch_alarms", "aws_ecr_image*", "aws_ecs_*"} { // not of solo
 				wants = append(wants, want{source: "acme", table: t, kinds: is(outcome.OK), rows: replaced})
 			}
 			return append(wants, want{source: "acme", account: w.members[3], kinds: is(outcome.Skipped), code: "other_source", rows: replaced})
@@ -342,7 +350,7 @@ var scenarios = []scenario{
 	},
 	{
 		name:  "run narrowed to a table, while another is denied",
-		fault: func(w *world) { w.org.Deny(sim.Rule{Service: "rds"}) },
+		fault: func(w *world) { w.org.Deny(sim.Rule{Service: "rds", Operation: "DescribeDBInstances"}) },
 		run:   func(_ *world, o *pipeline.Options) { o.Tables = map[string]bool{volumes: true} },
 		want: func(w *world) []want {
 			return []want{

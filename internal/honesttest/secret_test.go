@@ -172,7 +172,7 @@ func TestSecrets(t *testing.T) {
 	w := newWorld(t, t.TempDir(), smallCompany)
 	ownExternalIDs(w)
 	heard := listen(t, w)
-	w.org.Deny(sim.Rule{Service: "rds"})
+	w.org.Deny(sim.Rule{Service: "rds", Operation: "DescribeDBInstances"})
 	w.org.SCP(sim.Rule{Account: w.members[0], Service: "eks"})
 	w.org.RevokeRole(w.members[1])
 	interrupt(t, w, -1, "writing tables")

@@ -211,6 +211,13 @@ func (c Collector) In(scope Scope) Collector {
 	return c
 }
 
+// OfAnyAccount marks rows about whatever accounts the items name, such as those
+// of an organization.
+func (c Collector) OfAnyAccount() Collector {
+	c.AnyAccount = true
+	return c
+}
+
 // Complete fills in what a declaration may leave out.
 func (c Collector) Complete() *Collector {
 	if c.Name == "" {

@@ -23,26 +23,31 @@ func Parallel[T any](ctx context.Context, items []T, f func(context.Context, *T)
 	return g.Wait()
 }
 
-// Detail is an optional call that fills columns of a row. When it is refused
-// the columns stay NULL and the row names them.
+// Detail is an optional call that fills columns of a row, or of several at once.
+// When it is refused the columns stay NULL and the rows name them.
 type Detail[C, Row any] struct {
 	Operation string
 	Columns   []string
 	Absent    []string // error codes that say that there is nothing to read
 	Read      func(context.Context, *C, *Row) error
+
+	// In place of Read, a call for so many rows.
+	Batch     int
+	ReadBatch func(context.Context, *C, []Row) error
 }
 
-// Calls declares the operations of details, one for each row of table.
+// Calls declares the operations of details, which are asked for rows of table.
 func Calls[C, Row any](table string, details []Detail[C, Row]) []Call {
 	calls := make([]Call, len(details))
 	for i, d := range details {
-		calls[i] = Call{Operation: d.Operation, Table: table, Columns: d.Columns, Per: table}
+		calls[i] = Call{Operation: d.Operation, Table: table, Columns: d.Columns, Per: table, Batch: d.Batch}
 	}
 	return calls
 }
 
 // Enrich reads the details of rows, many at once. client gives the client to
-// ask about a row. Row embeds Incomplete.
+// ask about a row, which is the same for all rows where a detail is read in
+// batches. Row embeds Incomplete.
 func Enrich[C, Row any](ctx context.Context, u *Unit, table string, rows []Row, client func(*Row) *C, details []Detail[C, Row]) error {
 	if !u.Wants(table) {
 		return nil
@@ -50,13 +55,12 @@ func Enrich[C, Row any](ctx context.Context, u *Unit, table string, rows []Row, 
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(inParallel)
-	for i := range rows {
-		row := &rows[i]
-		for j := range details {
-			d := &details[j]
+	for i := range details {
+		d := &details[i]
+		for some := range slices.Chunk(rows, max(d.Batch, 1)) {
 			g.Go(func() error {
 				// Read fills fields of its own, so only the list of gaps is shared.
-				err := d.Read(ctx, client(row), row)
+				err := d.read(ctx, client(&some[0]), some)
 				if err == nil || u.Expect(err, d.Absent) {
 					return nil
 				}
@@ -65,18 +69,21 @@ func Enrich[C, Row any](ctx context.Context, u *Unit, table string, rows []Row, 
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				missing := any(row).(incompleteRow).missing()
-				for _, c := range d.Columns {
-					if !slices.Contains(*missing, c) {
-						*missing = append(*missing, c)
-					}
+				for i := range some {
+					any(&some[i]).(incompleteRow).Miss(d.Columns...)
 				}
-				slices.Sort(*missing)
 				return nil
 			})
 		}
 	}
 	return g.Wait()
+}
+
+func (d *Detail[C, Row]) read(ctx context.Context, client *C, rows []Row) error {
+	if d.ReadBatch != nil {
+		return d.ReadBatch(ctx, client, rows)
+	}
+	return d.Read(ctx, client, &rows[0])
 }
 
 // Expect reports whether err carries one of the codes, which then does not

@@ -63,10 +63,8 @@ func (l Level[C, P, R]) walk(ctx context.Context, u *Unit, client *C, parent *P)
 				l.Own(parent, &rows[i])
 			}
 		}
-		if len(l.Details) > 0 {
-			if err := Enrich(ctx, u, l.Table, rows, Same[R](client), l.Details); err != nil {
-				return err
-			}
+		if err := Enrich(ctx, u, l.Table, rows, Same[R](client), l.Details); err != nil {
+			return err
 		}
 		if err := Emit(u, l.Table, rows); err != nil {
 			return err
@@ -133,7 +131,7 @@ func Pages[C, O, API, PagerOptions, P, In, Out, R any, G Pager[Out, O]](
 	}
 }
 
-// Once reads rows from a single call.
+// Once reads rows from a call that has no pages.
 func Once[C, O, P, In, Out, R any](
 	_ Service[C, O], call func(*C, context.Context, *In, ...func(*O)) (*Out, error), in func(*P) *In, rows func(*Out) []R,
 ) Rows[C, P, R] {
@@ -265,11 +263,9 @@ func (d Description[C, P, Name, R]) rows(ctx context.Context, r *reading[C], par
 		return nil, err
 	}
 	rows = Map(names, func(name Name) R { return d.unknown(parent, name) })
+	refused := r.unit.allBut(r.table, d.known)
 	for i := range rows {
-		any(&rows[i]).(missing).Miss(r.unit.allBut(r.table, d.known)...)
+		any(&rows[i]).(incompleteRow).Miss(refused...)
 	}
 	return rows, nil
 }
-
-// missing is a row that names columns that could not be read.
-type missing interface{ Miss(columns ...string) }

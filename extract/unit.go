@@ -104,18 +104,17 @@ type Incomplete struct {
 	NotCollected []string // columns whose call was refused
 }
 
-func (r *Incomplete) missing() *[]string { return &r.NotCollected }
+func (r *Incomplete) missing() []string { return r.NotCollected }
 
 // Miss names columns of the row that could not be read.
 func (r *Incomplete) Miss(columns ...string) {
-	for _, c := range columns {
-		if !slices.Contains(r.NotCollected, c) {
-			r.NotCollected = append(r.NotCollected, c)
-		}
-	}
+	r.NotCollected = slices.Compact(slices.Sorted(slices.Values(append(r.NotCollected, columns...))))
 }
 
-type incompleteRow interface{ missing() *[]string }
+type incompleteRow interface {
+	Miss(columns ...string)
+	missing() []string
+}
 
 // Emit adds rows to a table of the unit. Rows of a table that is not collected,
 // or has failed, are dropped. It may be called from several goroutines.
@@ -135,7 +134,7 @@ func Emit[T any](u *Unit, table string, rows []T) error {
 	for i := range rows {
 		var missing []string
 		if r, ok := any(&rows[i]).(incompleteRow); ok {
-			missing = *r.missing()
+			missing = r.missing()
 		}
 		transform.Append(s.builder, &rows[i], &s.context, missing)
 		for _, names := range [][]string{missing, s.builder.Incomplete()} {

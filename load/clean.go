@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"stocktake/internal/runid"
 	"stocktake/internal/spool"
 	"stocktake/load/store"
 )
@@ -113,8 +114,7 @@ func (l *looking) add(f Leftover) {
 
 // begun reads when a run began from its ID; the zero time where it does not say.
 func begun(run string) time.Time {
-	text, _, _ := strings.Cut(run, "-")
-	t, err := time.Parse("20060102T150405Z", text)
+	t, err := runid.Start(run)
 	if err != nil {
 		return time.Time{}
 	}

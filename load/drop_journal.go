@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"stocktake/internal/disk"
 	"stocktake/load/store"
 )
 
@@ -105,7 +106,7 @@ func (j *dropJournal) writeCommit(c dropCommit) error {
 	if err := os.Rename(temporary, j.name(commitSuffix)); err != nil {
 		return err
 	}
-	return syncFolder(j.dir)
+	return disk.SyncDir(j.dir)
 }
 
 func (j *dropJournal) writeTo(name string, how int, text []byte) (err error) {
@@ -123,15 +124,7 @@ func (j *dropJournal) writeTo(name string, how int, text []byte) (err error) {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return syncFolder(j.dir)
-}
-
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return disk.SyncDir(j.dir)
 }
 
 // remove removes a file of the journal, durably, and what writing it has left.
@@ -144,7 +137,7 @@ func (j *dropJournal) remove(suffix string) error {
 			return fmt.Errorf("remove the journal of uploads: %w", err)
 		}
 	}
-	if err := syncFolder(j.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := disk.SyncDir(j.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove the journal of uploads: %w", err)
 	}
 	return nil

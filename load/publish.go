@@ -171,13 +171,8 @@ func (w *publishing) stage(ctx context.Context) error {
 	for _, e := range w.Publication.Events {
 		w.m.Events = append(w.m.Events, w.table(e.Schema, e.File, EventPath(e.Schema, e.Date, w.m.Run)))
 	}
-	// Before anything is sent: two files of a name would be in each other's way.
-	paths := map[string]bool{}
-	for _, t := range slices.Concat(w.m.Tables, w.m.Events) {
-		if paths[t.Path] {
-			return fmt.Errorf("table %s: path %s: found twice", t.Table, t.Path)
-		}
-		paths[t.Path] = true
+	if err := w.m.check(); err != nil { // before anything is sent
+		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(concurrency)

@@ -432,8 +432,8 @@ func TestCrashAtEveryChange(t *testing.T) {
 	roots, files := bases(t)
 	for i, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
-			ending := func(root string, at int) (*local.Store, *disk) {
-				d := &disk{at: at}
+			ending := func(root string, at int) (*local.Store, *failing) {
+				d := &failing{at: at}
 				return openLocal(t, root, local.BeforeChange(d.change)), d
 			}
 			root := filepath.Join(t.TempDir(), "warehouse")

@@ -20,6 +20,7 @@ import (
 	"stocktake/internal/config"
 	"stocktake/internal/metrics"
 	"stocktake/internal/pipeline"
+	"stocktake/internal/runid"
 	"stocktake/internal/schedule"
 	"stocktake/internal/spool"
 	"stocktake/load"
@@ -202,8 +203,7 @@ func resumable(root string, since time.Time) (bool, error) {
 	if err != nil || len(dirs) == 0 {
 		return false, err
 	}
-	stamp, _, _ := strings.Cut(filepath.Base(dirs[len(dirs)-1]), "-")
-	began, err := time.Parse("20060102T150405Z", stamp)
+	began, err := runid.Start(filepath.Base(dirs[len(dirs)-1]))
 	if err != nil {
 		return false, fmt.Errorf("spool %s: expected the ID of a run: %w", dirs[len(dirs)-1], err)
 	}

@@ -19,8 +19,6 @@ var service = extract.Service[organizations.Client, organizations.Options]{
 // Collectors of this service.
 var Collectors = []extract.Collector{accounts}
 
-const accountsTable = "aws_organizations_accounts"
-
 // Account is a types.Account with what two further calls tell of it.
 type Account struct {
 	types.Account
@@ -54,24 +52,12 @@ var details = []extract.Detail[organizations.Client, Account]{
 	},
 }
 
-var accounts = extract.Collector{
-	Service:    service.Info,
-	Scope:      extract.Organization,
-	AnyAccount: true,
-	Tables:     []extract.Table{extract.TableOf[Account](accountsTable)},
-	Calls:      append([]extract.Call{{Operation: "ListAccounts", Page: 20}}, extract.Calls(accountsTable, details)...),
-	Walk: func(ctx context.Context, u *extract.Unit) error {
-		client := service.Client(u)
-		pager := organizations.NewListAccountsPaginator(client, &organizations.ListAccountsInput{MaxResults: aws.Int32(20)})
-		return extract.EachPage(ctx, pager, func(o *organizations.ListAccountsOutput) error {
-			rows := make([]Account, len(o.Accounts))
-			for i, a := range o.Accounts {
-				rows[i].Account = a
-			}
-			if err := extract.Enrich(ctx, u, accountsTable, rows, extract.Same[Account](client), details); err != nil {
-				return err
-			}
-			return extract.Emit(u, accountsTable, rows)
-		})
-	},
-}
+var accounts = extract.Tree(service, extract.Level[organizations.Client, extract.Root, Account]{
+	Table: "aws_organizations_accounts",
+	Rows: extract.Pages(service, organizations.NewListAccountsPaginator,
+		extract.Always(&organizations.ListAccountsInput{MaxResults: aws.Int32(20)}),
+		func(o *organizations.ListAccountsOutput) []Account {
+			return extract.Map(o.Accounts, func(a types.Account) Account { return Account{Account: a} })
+		}),
+	Details: details,
+}).In(extract.Organization).OfAnyAccount()

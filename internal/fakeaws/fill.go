@@ -355,7 +355,7 @@ func (f *filler) text(t reflect.Type, a at) string {
 	if parent, ok := f.echo[a.name]; ok && a.depth <= 2 {
 		return parent
 	}
-	if parent, ok := f.echo[strings.TrimSuffix(a.name, "Arn")]; ok && a.depth <= 2 && f.service == "ECS" {
+	if parent, ok := f.echo[strings.TrimSuffix(a.name, "Arn")]; ok && a.depth <= 2 {
 		return parent // where inputs take ARNs under the names of things
 	}
 	if f.service == "STS" && a.path == "Account" {

@@ -5,7 +5,6 @@ package pipeline
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -18,6 +17,7 @@ import (
 
 	"stocktake/extract"
 	"stocktake/internal/config"
+	"stocktake/internal/runid"
 	"stocktake/internal/spool"
 	"stocktake/load"
 	"stocktake/load/store"
@@ -139,14 +139,6 @@ func (p *run) now() time.Time {
 		return p.o.Now()
 	}
 	return time.Now()
-}
-
-// newID makes a run's ID: its UTC start, so that IDs sort by time, and a few
-// random digits.
-func newID(start time.Time) string {
-	var b [3]byte
-	rand.Read(b[:])
-	return start.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(b[:])
 }
 
 func (p *run) close() error {
@@ -271,7 +263,7 @@ func Plan(ctx context.Context, o Options) (*extract.Plan, map[string]int64, erro
 		}
 	}
 	p := &run{o: o, previous: previous, started: time.Now()}
-	p.id = newID(p.started)
+	p.id = runid.New(p.started)
 	if err := p.begin(); err != nil {
 		return nil, nil, err
 	}
@@ -295,7 +287,7 @@ func (p *run) open(context.Context) error {
 		}
 		p.notes = append(p.notes, fmt.Sprintf("dropped what run %s had collected before it was stopped (--resume would have gone on with it)", filepath.Base(dir)))
 	}
-	p.id, p.date = newID(p.started), p.started.UTC().Format(time.DateOnly)
+	p.id, p.date = runid.New(p.started), p.started.UTC().Format(time.DateOnly)
 	p.spool, err = spool.Create(filepath.Join(p.o.Config.Spool, p.id), spool.Meta{
 		RunID: p.id, Date: p.date, ConfigHash: p.asked(), Parent: p.parent, Program: p.o.Program, StartedAt: p.started,
 	})

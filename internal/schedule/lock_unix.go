@@ -8,7 +8,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
+
+	"stocktake/internal/disk"
 )
 
 // LockedError says that another process keeps the state.
@@ -32,8 +33,8 @@ func lock(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the schedule: %w", err)
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
+	err = disk.TryLock(f)
+	if errors.Is(err, disk.ErrLocked) {
 		return nil, errors.Join(&LockedError{path, holder(path)}, f.Close())
 	}
 	if err == nil {

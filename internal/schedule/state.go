@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"stocktake/internal/alert"
+	"stocktake/internal/disk"
 )
 
 // stateVersion changes with the meaning of what is stored.
@@ -169,30 +169,10 @@ func (s *state) parse(text []byte) error {
 func (s *state) write(path string) error {
 	text, err := json.MarshalIndent(s, "", " ")
 	if err == nil {
-		err = replace(path, append(text, '\n'))
+		err = disk.Replace(path, append(text, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("write the state of the schedule: %w", err)
 	}
 	return nil
-}
-
-func replace(path string, text []byte) error {
-	temporary := path + ".new"
-	f, err := os.Create(temporary)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(temporary, path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

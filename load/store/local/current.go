@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"stocktake/internal/disk"
 	"stocktake/load/store"
 )
 
@@ -75,7 +76,7 @@ func (s *Store) makeGeneration(run string, links []store.Link) error {
 			return err
 		}
 	}
-	if err := syncDir(temporary); err != nil {
+	if err := disk.SyncDir(temporary); err != nil {
 		return err
 	}
 	return s.move(temporary, dir)
@@ -106,7 +107,7 @@ func (s *Store) linkInto(dir string, l store.Link) error {
 	if err := copyFile(store.File{Path: from, Size: info.Size()}, to); err != nil {
 		return err
 	}
-	return syncFile(to)
+	return disk.SyncFile(to)
 }
 
 // pruneGenerations keeps the run's generation and the one before it.

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 
+	"stocktake/internal/disk"
 	"stocktake/load/store"
 )
 
@@ -92,23 +93,7 @@ func (s *Store) makeDir(dir string) error {
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDir(parent)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-func syncFile(name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return disk.SyncDir(parent)
 }
 
 // move renames durably.
@@ -119,7 +104,7 @@ func (s *Store) move(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(to))
+	return disk.SyncDir(filepath.Dir(to))
 }
 
 func (s *Store) remove(what string) error {
@@ -141,7 +126,7 @@ func (s *Store) write(name string, data []byte) error {
 	if err := os.WriteFile(temporary, data, 0o644); err != nil {
 		return err
 	}
-	if err := syncFile(temporary); err != nil {
+	if err := disk.SyncFile(temporary); err != nil {
 		return err
 	}
 	return s.move(temporary, name)
@@ -246,7 +231,7 @@ func (s *Store) Delete(_ context.Context, name string) error {
 			return fmt.Errorf("delete %s: %w", name, err)
 		}
 	}
-	if err := syncDir(filepath.Dir(p)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := disk.SyncDir(filepath.Dir(p)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("delete %s: %w", name, err)
 	}
 	if strings.HasPrefix(name, "snapshots/") { // which only the holder of their lease changes
@@ -331,10 +316,10 @@ func (s *Store) stage(ctx context.Context, run, name string, from store.File) er
 			return err
 		}
 	}
-	if err := syncFile(to); err != nil {
+	if err := disk.SyncFile(to); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(to))
+	return disk.SyncDir(filepath.Dir(to))
 }
 
 func copyFile(from store.File, to string) (err error) {

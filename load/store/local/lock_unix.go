@@ -11,8 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 
+	"stocktake/internal/disk"
 	"stocktake/load/store"
 )
 
@@ -37,8 +37,8 @@ func (s *Store) Lock(_ context.Context, name string, h store.Holder) (store.Leas
 	if err != nil {
 		return nil, fmt.Errorf("lock the warehouse: %w", err)
 	}
-	err = flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
+	err = disk.TryLock(f)
+	if errors.Is(err, disk.ErrLocked) {
 		locked := &store.LockedError{Lease: name}
 		// Who has just taken the lock may not have written yet who it is.
 		if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, &locked.Holder) == nil {
@@ -101,16 +101,8 @@ func lockFile(name string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := flock(f, syscall.LOCK_EX); err != nil {
+	if err := disk.Lock(f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return func() { f.Close() }, nil // closing gives the lock back, and nothing was written
-}
-
-func flock(f *os.File, how int) error {
-	for {
-		if err := syscall.Flock(int(f.Fd()), how); !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-	}
 }

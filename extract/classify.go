@@ -28,6 +28,18 @@ var (
 	expiredCodes = []string{"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 )
 
+// Off is an answer that refuses nothing, and says that the service is switched
+// off there.
+type Off string
+
+func (e Off) Error() string { return string(e) }
+
+// Incompleteness is the failure of a list that came without an error, and is
+// known to lack rows.
+type Incompleteness struct{ Code, Message, Advice string }
+
+func (e *Incompleteness) Error() string { return e.Message }
+
 // Code returns the AWS error code in err, or "".
 func Code(err error) string {
 	var api smithy.APIError
@@ -50,7 +62,10 @@ func (u *Unit) Classify(ctx context.Context, err error) outcome.Outcome {
 func (u *Unit) classify(ctx context.Context, err error) outcome.Outcome {
 	o := describe(err, u.Collector.actionsOf)
 	code := o.Code
+	var off Off
 	switch {
+	case errors.As(err, &off):
+		o = outcome.Outcome{Kind: outcome.NotEnabled, Message: string(off)}
 	case u.Collector.NotEnabled != nil && u.Collector.NotEnabled(code, o.Message):
 		o = outcome.Outcome{Kind: outcome.NotEnabled, Code: code, Message: o.Message}
 	case code == "AWSOrganizationsNotInUseException":
@@ -102,7 +117,10 @@ func describe(err error, actions func(serviceID, operation string) []string) out
 	var deserialization *smithy.DeserializationError
 	var timeout net.Error
 	var undeclared *UndeclaredError
+	var incomplete *Incompleteness
 	switch {
+	case errors.As(err, &incomplete):
+		o.Code, o.Advice = incomplete.Code, incomplete.Advice
 	case errors.As(err, &undeclared):
 		o.Code, o.Advice = "undeclared", "A defect of stocktake: the collector does not declare the operation; report it."
 	case slices.Contains(expiredCodes, code):

@@ -48,6 +48,9 @@ type Collector struct {
 	AnyRegion bool
 	// AnyAccount marks rows about whatever accounts the items name.
 	AnyAccount bool
+	// OnRequest are tables that no pattern selects, only their name or a stream:
+	// because AWS bills for their calls, or allows few of them.
+	OnRequest []string
 }
 
 // Table is a table that a collector fills, and the Go type of its rows.
@@ -79,16 +82,7 @@ type Call struct {
 	Per       string   // table of whose rows each costs one call; once per page when empty
 	Batch     int      // rows of it that one call is for, where it is more than one
 	Page      int      // rows a page holds at most, for estimates
-}
-
-// Administrator tells how a service's delegated administrator is used.
-type Administrator struct {
-	Principal string // service principal, as ListDelegatedAdministrators takes it
-	Calls     []Call
-	// Covers asks the administrator's account which accounts its view contains
-	// from the unit's region, in that and others of the given regions. An error
-	// means that there is no view.
-	Covers func(ctx context.Context, u *Unit, regions []string) ([]Place, error)
+	Instead   string   // operation that it stands in for where that one is refused, and is not sent otherwise
 }
 
 // Service ties a service's SDK client type C, with options O, to its names.
@@ -183,7 +177,7 @@ func operation[Out any]() string {
 // does not say.
 func pageSize(in any) int {
 	v := reflect.ValueOf(in).Elem()
-	for _, name := range []string{"MaxResults", "MaxItems", "MaxRecords", "PageSize", "Limit"} {
+	for _, name := range []string{"MaxResults", "MaxItems", "MaxRecords", "PageSize", "Limit", "ResourcesPerPage"} {
 		if f := v.FieldByName(name); f.IsValid() && f.Kind() == reflect.Pointer && !f.IsNil() && f.Elem().CanInt() {
 			return int(f.Elem().Int())
 		}
@@ -257,7 +251,10 @@ func allBut(s *schema.Schema, names []string) []string {
 	if s.ARN != "" && !slices.Contains(names, "arn") {
 		columns = append(columns, "arn")
 	}
-	return append(columns, "tags")
+	if !slices.Contains(names, "tags") {
+		columns = append(columns, "tags")
+	}
+	return columns
 }
 
 // TableOf returns the table whose outcome a call decides.

@@ -31,7 +31,8 @@ type Detail[C, Row any] struct {
 	Absent    []string // error codes that say that there is nothing to read
 	Read      func(context.Context, *C, *Row) error
 
-	// In place of Read, a call for so many rows.
+	// In place of Read, a call for so many rows. Where it fails because one is
+	// absent, each is asked about by itself.
 	Batch     int
 	ReadBatch func(context.Context, *C, []Row) error
 }
@@ -55,25 +56,38 @@ func Enrich[C, Row any](ctx context.Context, u *Unit, table string, rows []Row, 
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(inParallel)
+	var enrich func(d *Detail[C, Row], some []Row) error
+	enrich = func(d *Detail[C, Row], some []Row) error {
+		// Read fills fields of its own, so only the list of gaps is shared.
+		err := d.read(ctx, client(&some[0]), some)
+		switch {
+		case err == nil:
+			return nil
+		case u.Expect(err, d.Absent):
+			if len(some) == 1 {
+				return nil
+			}
+			for i := range some {
+				if err := enrich(d, some[i:i+1]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		if err := u.Refused(ctx, table, err); err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for i := range some {
+			any(&some[i]).(incompleteRow).Miss(d.Columns...)
+		}
+		return nil
+	}
 	for i := range details {
 		d := &details[i]
 		for some := range slices.Chunk(rows, max(d.Batch, 1)) {
-			g.Go(func() error {
-				// Read fills fields of its own, so only the list of gaps is shared.
-				err := d.read(ctx, client(&some[0]), some)
-				if err == nil || u.Expect(err, d.Absent) {
-					return nil
-				}
-				if err := u.Refused(ctx, table, err); err != nil {
-					return err
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				for i := range some {
-					any(&some[i]).(incompleteRow).Miss(d.Columns...)
-				}
-				return nil
-			})
+			g.Go(func() error { return enrich(d, some) })
 		}
 	}
 	return g.Wait()

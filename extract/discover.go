@@ -20,6 +20,7 @@ import (
 
 	"stocktake/internal/config"
 	"stocktake/internal/outcome"
+	"stocktake/internal/spool"
 )
 
 // DiscoveryCall is an operation that finds accounts and regions.
@@ -75,6 +76,7 @@ type SourcePlan struct {
 	organization *identity          // where the accounts were listed, or the only account
 	delegated    map[string]string  // administrators by service principal
 	located      map[string]located // Identity Center by service
+	views        map[string]view    // of administrators, by service principal and region
 	previous     Previous
 }
 
@@ -87,6 +89,7 @@ type Covered struct {
 	CollectedAccount, CollectedRegion string
 	Outcome                           outcome.Kind
 	Rows                              int64
+	Mark                              spool.Mark
 }
 
 // accounts are those that a source last had.
@@ -149,7 +152,7 @@ func (e *WrongAccountError) Error() string {
 
 // discover finds the accounts of a source, how to enter each, and its regions.
 func (r *Run) discover(ctx context.Context, s *config.Source, previous Previous) (*SourcePlan, error) {
-	p := &SourcePlan{Source: s, delegated: map[string]string{}, located: map[string]located{}, previous: previous}
+	p := &SourcePlan{Source: s, delegated: map[string]string{}, located: map[string]located{}, views: map[string]view{}, previous: previous}
 	var err error
 	switch {
 	case s.Keys != nil:

@@ -61,37 +61,57 @@ func (e *UndeclaredError) Error() string {
 }
 
 // defaultRates are calls a second and the burst, for each account, region and
-// service (EC2: and operation), from AWS's documented or customary quotas.
+// service, from AWS's documented or customary quotas.
 var defaultRates = map[string]config.Rate{
-	"":                          {PerSecond: 10, Burst: 20},
-	"ec2":                       {PerSecond: 20, Burst: 100},
-	"ec2:DescribeRegions":       {PerSecond: 10, Burst: 50},
-	"s3":                        {PerSecond: 200, Burst: 200},
-	"iam":                       {PerSecond: 5, Burst: 10},
-	"organizations":             {PerSecond: 5, Burst: 10},
-	"sts":                       {PerSecond: 100, Burst: 100},
-	"account":                   {PerSecond: 5, Burst: 10},
-	"securityhub":               {PerSecond: 10, Burst: 30},
-	"securityhub:GetFindings":   {PerSecond: 3, Burst: 6},
-	"identitystore":             {PerSecond: 10, Burst: 20},
-	"ssoadmin":                  {PerSecond: 10, Burst: 20},
-	"cloudwatch:DescribeAlarms": {PerSecond: 4.5, Burst: 9},
+	"":                                   {PerSecond: 10, Burst: 20},
+	"ec2":                                {PerSecond: 20, Burst: 100},
+	"ec2:DescribeRegions":                {PerSecond: 10, Burst: 50},
+	"s3":                                 {PerSecond: 200, Burst: 200},
+	"iam":                                {PerSecond: 5, Burst: 10},
+	"organizations":                      {PerSecond: 5, Burst: 10},
+	"sts":                                {PerSecond: 100, Burst: 100},
+	"account":                            {PerSecond: 5, Burst: 10},
+	"route53":                            {PerSecond: 5, Burst: 5},
+	"connect":                            {PerSecond: 2, Burst: 5},
+	"cloudtrail:LookupEvents":            {PerSecond: 2, Burst: 2},
+	"cloudwatch:DescribeAlarms":          {PerSecond: 4.5, Burst: 9},
+	"cloudwatch:ListMetrics":             {PerSecond: 25, Burst: 25},
+	"cloudwatch:GetMetricData":           {PerSecond: 50, Burst: 50},
+	"dynamodb:DescribeContinuousBackups": {PerSecond: 10, Burst: 10},
+	"dynamodb:ListTagsOfResource":        {PerSecond: 10, Burst: 10},
+	"securityhub":                        {PerSecond: 10, Burst: 30},
+	"securityhub:GetFindings":            {PerSecond: 3, Burst: 6},
+	"identitystore":                      {PerSecond: 10, Burst: 20},
+	"ssoadmin":                           {PerSecond: 5, Burst: 10},
+	"resourceexplorer2":                  {PerSecond: 3, Burst: 3},
+	"resourceexplorer2:Search":           {PerSecond: 5, Burst: 5},
 }
 
-// limit returns the rate for an operation, and the key under which calls share it.
+// perOperation are the services with a bucket for each operation.
+var perOperation = map[string]bool{"ec2": true, "connect": true}
+
+// limit returns the rate for an operation, and the key under which calls share
+// it. What the configuration says of an operation comes first; what it says of
+// a service does not make an operation faster than AWS lets it be.
 func (g *Gate) limit(service, operation string) (config.Rate, string) {
-	for _, rates := range []map[string]config.Rate{g.rates, defaultRates} {
-		if r, ok := rates[service+":"+operation]; ok {
-			return r, service + ":" + operation
-		}
-		if r, ok := rates[service]; ok {
-			if service == "ec2" {
-				return r, service + ":" + operation // EC2 has a bucket for each operation
-			}
-			return r, service
+	call := service + ":" + operation
+	if r, ok := g.rates[call]; ok {
+		return r, call
+	}
+	own, configured := g.rates[service]
+	if r, ok := defaultRates[call]; ok && (!configured || r.PerSecond < own.PerSecond) {
+		return r, call
+	}
+	if !configured {
+		var known bool
+		if own, known = defaultRates[service]; !known {
+			own = defaultRates[""]
 		}
 	}
-	return defaultRates[""], service
+	if perOperation[service] {
+		return own, call
+	}
+	return own, service
 }
 
 func (g *Gate) limiter(place string, service, operation string) *rate.Limiter {

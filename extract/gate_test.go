@@ -13,7 +13,7 @@ import (
 
 func TestLimit(t *testing.T) {
 	configured := map[string]config.Rate{
-		"ec2": {PerSecond: 7, Burst: 8}, "ec2:DescribeVpcs": {PerSecond: 1, Burst: 2}, "securityhub": {PerSecond: 4, Burst: 5}, "eks": {PerSecond: 6, Burst: 6},
+		"ec2": {PerSecond: 7, Burst: 8}, "ec2:DescribeVpcs": {PerSecond: 1, Burst: 2}, "securityhub": {PerSecond: 4, Burst: 5}, "cloudwatch": {PerSecond: 4, Burst: 5}, "eks": {PerSecond: 6, Burst: 6},
 	}
 	for _, c := range []struct {
 		rates              map[string]config.Rate
@@ -29,11 +29,15 @@ func TestLimit(t *testing.T) {
 		{nil, "securityhub", "GetFindings", defaultRates["securityhub:GetFindings"], "securityhub:GetFindings"},
 		{nil, "securityhub", "DescribeHub", defaultRates["securityhub"], "securityhub"},
 		{nil, "eks", "ListClusters", defaultRates[""], "eks"},
-		{nil, "cloudwatch", "ListMetrics", defaultRates[""], "cloudwatch"},
+		{nil, "cloudwatch", "ListMetrics", defaultRates["cloudwatch:ListMetrics"], "cloudwatch:ListMetrics"},
+		{nil, "cloudwatch", "ListTagsForResource", defaultRates[""], "cloudwatch"},
+		{nil, "connect", "ListUsers", defaultRates["connect"], "connect:ListUsers"},
 		{configured, "ec2", "DescribeVpcs", config.Rate{PerSecond: 1, Burst: 2}, "ec2:DescribeVpcs"},
 		{configured, "ec2", "DescribeVolumes", config.Rate{PerSecond: 7, Burst: 8}, "ec2:DescribeVolumes"},
 		{configured, "ec2", "DescribeRegions", config.Rate{PerSecond: 7, Burst: 8}, "ec2:DescribeRegions"},
-		{configured, "securityhub", "GetFindings", config.Rate{PerSecond: 4, Burst: 5}, "securityhub"},
+		{configured, "securityhub", "DescribeHub", config.Rate{PerSecond: 4, Burst: 5}, "securityhub"},
+		{configured, "securityhub", "GetFindings", defaultRates["securityhub:GetFindings"], "securityhub:GetFindings"}, // stays slower
+		{configured, "cloudwatch", "ListMetrics", config.Rate{PerSecond: 4, Burst: 5}, "cloudwatch"},
 		{configured, "eks", "ListClusters", config.Rate{PerSecond: 6, Burst: 6}, "eks"},
 		{configured, "iam", "ListUsers", defaultRates["iam"], "iam"},
 	} {

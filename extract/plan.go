@@ -20,7 +20,13 @@ type Planned struct {
 	Preset  *outcome.Outcome // set where nothing is asked
 	Done    bool             // by the run that this one resumes
 
-	earlier bool // the run that this one resumes has an outcome, if not a final one
+	only, but []string // tables of the collector, where another unit has the others
+	earlier   bool     // the run that this one resumes has an outcome, if not a final one
+}
+
+// asks reports whether a table of the collector is the unit's to collect.
+func (p *Planned) asks(table string) bool {
+	return (p.only == nil || slices.Contains(p.only, table)) && !slices.Contains(p.but, table)
 }
 
 // Taken is a place of a table that an earlier source collects.
@@ -47,7 +53,8 @@ type Plan struct {
 }
 
 // Select returns the names of the tables that patterns stand for: streams,
-// table names and globs over table names ("*" is everything).
+// table names and globs over table names ("*" is everything but what is
+// collected on request alone).
 func Select(collectors []*Collector, streams map[string][]string, patterns []string) (map[string]bool, error) {
 	selected := map[string]bool{}
 	for _, pattern := range patterns {
@@ -63,7 +70,7 @@ func Select(collectors []*Collector, streams map[string][]string, patterns []str
 					if err != nil {
 						return nil, fmt.Errorf("%q is not a valid pattern: %w", pattern, err)
 					}
-					if ok {
+					if ok && (glob == t.Name || !slices.Contains(c.OnRequest, t.Name)) {
 						selected[t.Name], found = true, true
 					}
 				}
@@ -91,6 +98,7 @@ func (r *Run) Plan(ctx context.Context, previous Previous) (*Plan, error) {
 }
 
 func (r *Run) plan(ctx context.Context, previous Previous) (*Plan, error) {
+	r.marks = previous.marks()
 	plan := &Plan{}
 	claimed := map[claim]string{}
 	for i := range r.Config.Sources {
@@ -196,8 +204,10 @@ func (r *Run) units(ctx context.Context, p *SourcePlan) ([]*Planned, error) {
 			return nil, err
 		}
 		for _, u := range of {
-			u.Tables = chosen
-			units = append(units, u)
+			u.Tables = slices.DeleteFunc(slices.Clone(chosen), func(t string) bool { return !u.asks(t) })
+			if len(u.Tables) > 0 {
+				units = append(units, u)
+			}
 		}
 	}
 	return units, nil
@@ -206,11 +216,7 @@ func (r *Run) units(ctx context.Context, p *SourcePlan) ([]*Planned, error) {
 func (r *Run) unitsOf(ctx context.Context, p *SourcePlan, c *Collector) ([]*Planned, error) {
 	switch c.Scope {
 	case Global:
-		var units []*Planned
-		for _, a := range p.Accounts {
-			units = append(units, r.unit(p, c, a, GlobalRegion))
-		}
-		return units, nil
+		return r.globalUnits(ctx, p, c)
 	case Organization:
 		return []*Planned{r.organizationUnit(p, c, GlobalRegion)}, nil
 	case IdentityCenter:
@@ -233,6 +239,81 @@ func (r *Run) unitsOf(ctx context.Context, p *SourcePlan, c *Collector) ([]*Plan
 		}
 	}
 	return units, nil
+}
+
+// globalUnits plans a collector in each account, but for the tables that an
+// organization's view has of it.
+func (r *Run) globalUnits(ctx context.Context, p *SourcePlan, c *Collector) ([]*Planned, error) {
+	var units []*Planned
+	viewed := map[string]bool{}
+	if a := c.Administrator; a != nil && a.View != nil && slices.Contains(p.Source.OrganizationViews, a.Option) {
+		planned, err := r.organizationView(ctx, p, c)
+		if err != nil {
+			return nil, err
+		}
+		if planned != nil {
+			units = append(units, planned)
+			for _, place := range planned.Unit.Covers {
+				viewed[place.Account] = true
+			}
+		}
+	}
+	for _, a := range p.Accounts {
+		u := r.unit(p, c, a, GlobalRegion)
+		if viewed[a.ID] {
+			u.but = c.Administrator.Tables
+		}
+		units = append(units, u)
+	}
+	return units, nil
+}
+
+// organizationView plans the view that the service's delegated administrator,
+// or else the organization's account, has of the source's accounts; nil where it
+// has none.
+func (r *Run) organizationView(ctx context.Context, p *SourcePlan, c *Collector) (*Planned, error) {
+	if p.organization == nil {
+		return nil, nil
+	}
+	id, err := r.delegate(ctx, p, c.Administrator.Principal)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil || id == "" {
+		id = p.organization.Account
+	}
+	var admin *Account
+	var accounts []string
+	for _, a := range p.Accounts {
+		if a.ID == id && a.identity != nil && !a.Suspended {
+			admin = a
+		}
+		if !a.Suspended {
+			accounts = append(accounts, a.ID)
+		}
+	}
+	if admin == nil {
+		return nil, nil // it cannot be entered
+	}
+	asked := r.unit(p, c, admin, GlobalRegion)
+	view, err := c.Administrator.View(withUnit(ctx, asked.Unit), asked.Unit, accounts)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil || view.Region == "" {
+		return nil, nil // the accounts' own units record what they may see
+	}
+	planned := r.unit(p, c, admin, view.Region)
+	planned.only, planned.Unit.Param = c.Administrator.Tables, view.Param
+	for _, account := range accounts {
+		if slices.Contains(view.Accounts, account) {
+			planned.Unit.Covers = append(planned.Unit.Covers, Place{Account: account, Region: GlobalRegion})
+		}
+	}
+	if len(planned.Unit.Covers) == 0 {
+		return nil, nil
+	}
+	return planned, nil
 }
 
 // unit plans a collector in an account and region.
@@ -357,7 +438,7 @@ func (r *Run) administratorUnits(ctx context.Context, p *SourcePlan, c *Collecto
 			continue // an aggregating region has it already
 		}
 		planned := r.unit(p, c, admin, region)
-		places, err := c.Administrator.Covers(withUnit(ctx, planned.Unit), planned.Unit, admin.Regions)
+		places, err := r.view(ctx, p, planned.Unit, admin.Regions)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
@@ -404,7 +485,7 @@ func (p *Plan) Estimates(rows map[string]int64) []Estimate {
 		}
 		for _, call := range c.Calls {
 			e := by[c.TableOf(call)]
-			if e == nil || c.decides(call.Operation) != e.Table {
+			if e == nil || call.Instead != "" || c.decides(call.Operation) != e.Table {
 				continue
 			}
 			if call.Per == "" {

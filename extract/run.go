@@ -33,6 +33,7 @@ type Run struct {
 
 	gate  *Gate
 	plans map[string]*transform.Plan
+	marks marks
 	spool *spool.Spool
 }
 

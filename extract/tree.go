@@ -10,12 +10,18 @@ import (
 func Tree[C, O, R any](s Service[C, O], root Level[C, Root, R]) Collector {
 	c := Collector{Service: s.Info}
 	root.declare("", &c)
-	c.Walk = func(ctx context.Context, u *Unit) error { return root.walk(ctx, u, s.Client(u), &Root{}) }
+	c.Walk = func(ctx context.Context, u *Unit) error {
+		return root.walk(ctx, u, s.Client(u), &Root{Account: u.Account, Alone: len(u.Covers) == 0, Param: u.Param})
+	}
 	return c
 }
 
-// Root is the parent of rows that have none.
-type Root struct{}
+// Root is the parent of rows that have none: the account that is asked.
+type Root struct {
+	Account string
+	Alone   bool   // asked about itself; false for an administrator's view
+	Param   string // what discovery found for the collector
+}
 
 // Level is a table with rows R below a parent P, which is a row of another table
 // or the Root.
@@ -26,6 +32,7 @@ type Level[C, P, R any] struct {
 	Own      func(parent *P, row *R) // takes over what only the parent says; may be nil
 	Gone     []string                // error codes that say that the parent was deleted since it was listed
 	Details  []Detail[C, R]          // R embeds Incomplete where there are some
+	Asides   []Aside[C, P, R]
 	Children []Branch[C, R]
 }
 
@@ -45,6 +52,9 @@ func (l Level[C, P, R]) declare(parent string, c *Collector) {
 		}
 		c.Calls = append(c.Calls, call)
 	}
+	for _, a := range l.Asides {
+		c.Calls = append(c.Calls, Call{Operation: a.Operation, Table: l.Table, Columns: a.Columns, Per: parent})
+	}
 	c.Calls = append(c.Calls, Calls(l.Table, l.Details)...)
 	for _, child := range l.Children {
 		child.declare(l.Table, c)
@@ -57,9 +67,14 @@ func (l Level[C, P, R]) wanted(u *Unit) bool {
 
 // walk reads the rows below a parent, and what is below them.
 func (l Level[C, P, R]) walk(ctx context.Context, u *Unit, client *C, parent *P) error {
+	tell, err := l.aside(ctx, u, client, parent)
+	if err != nil {
+		return err
+	}
 	return l.Rows.each(ctx, &reading[C]{u, l.Table, client}, parent, func(rows []R) error {
-		if l.Own != nil {
-			for i := range rows {
+		for i := range rows {
+			tell(&rows[i])
+			if l.Own != nil {
 				l.Own(parent, &rows[i])
 			}
 		}
@@ -92,11 +107,7 @@ func (l Level[C, P, R]) below(ctx context.Context, u *Unit, client *C, parent *P
 	if err == nil || u.Expect(err, l.Gone) {
 		return nil
 	}
-	if _, local := asLocal(err); local || ctx.Err() != nil {
-		return err
-	}
-	u.Fail(ctx, l.Table, err)
-	return nil
+	return u.FailApart(ctx, l.Table, err)
 }
 
 // Rows is a way to read rows R below a parent P by a client C.
@@ -147,6 +158,24 @@ func Once[C, O, P, In, Out, R any](
 	}
 }
 
+// OrOff makes an answer without any item mean that the service is switched off
+// there, which message says.
+func (r Rows[C, P, R]) OrOff(message string) Rows[C, P, R] {
+	each := r.each
+	r.each = func(ctx context.Context, of *reading[C], parent *P, use func([]R) error) error {
+		found := false
+		err := each(ctx, of, parent, func(rows []R) error {
+			found = found || len(rows) > 0
+			return use(rows)
+		})
+		if err == nil && !found {
+			err = Off(message)
+		}
+		return err
+	}
+	return r
+}
+
 // Always is the input of calls below the Root.
 func Always[In any](in *In) func(*Root) *In { return func(*Root) *In { return in } }
 
@@ -173,9 +202,23 @@ type Description[C, P, Name, R any] struct {
 func DescribeEach[C, O, P, Name, In, Out, R any](
 	call func(*C, context.Context, *In, ...func(*O)) (*Out, error), in func(*P, Name) *In, row func(*Out) R,
 ) Description[C, P, Name, R] {
-	return DescribeBatch(1, call,
-		func(parent *P, names []Name) *In { return in(parent, names[0]) },
-		func(out *Out) ([]R, error) { return []R{row(out)}, nil })
+	return DescribeNamed(call, in, func(_ Name, out *Out) R { return row(out) })
+}
+
+// DescribeNamed is DescribeEach for answers that do not repeat the name.
+func DescribeNamed[C, O, P, Name, In, Out, R any](
+	call func(*C, context.Context, *In, ...func(*O)) (*Out, error), in func(*P, Name) *In, row func(Name, *Out) R,
+) Description[C, P, Name, R] {
+	return Description[C, P, Name, R]{
+		operation: operation[Out](), batch: 1,
+		read: func(ctx context.Context, client *C, parent *P, names []Name) ([]R, error) {
+			out, err := call(client, ctx, in(parent, names[0]))
+			if err != nil {
+				return nil, err
+			}
+			return []R{row(names[0], out)}, nil
+		},
+	}
 }
 
 // DescribeBatch describes so many names by one call. Names that the answer lacks
@@ -263,7 +306,7 @@ func (d Description[C, P, Name, R]) rows(ctx context.Context, r *reading[C], par
 		return nil, err
 	}
 	rows = Map(names, func(name Name) R { return d.unknown(parent, name) })
-	refused := r.unit.allBut(r.table, d.known)
+	refused := r.unit.AllBut(r.table, d.known...)
 	for i := range rows {
 		any(&rows[i]).(incompleteRow).Miss(refused...)
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"stocktake/internal/config"
 	"stocktake/internal/outcome"
 	"stocktake/internal/spool"
 	"stocktake/transform"
@@ -53,11 +54,23 @@ func (u *Unit) covers() []Place {
 	switch {
 	case u.Collector.AnyAccount:
 		return []Place{{Account: "*", Region: "*"}}
+	case u.Collector.AnyRegion && len(u.Covers) > 0:
+		places := slices.Clone(u.Covers)
+		for i := range places {
+			places[i].Region = "*"
+		}
+		return places
 	case u.Collector.AnyRegion:
 		return []Place{{Account: u.Account, Region: "*"}}
 	}
 	return u.Covers
 }
+
+// Started is when the unit began.
+func (u *Unit) Started() time.Time { return u.started }
+
+// Config is the configuration of the run.
+func (u *Unit) Config() *config.File { return u.run.Config }
 
 // Wants reports whether rows of the table are still of use: it is collected in
 // this run, and has not failed yet.
@@ -66,9 +79,9 @@ func (u *Unit) Wants(table string) bool {
 	return s != nil && !s.ended()
 }
 
-// allBut returns the columns of a table that is collected that are not among
+// AllBut returns the columns of a table that is collected that are not among
 // names.
-func (u *Unit) allBut(table string, names []string) []string {
+func (u *Unit) AllBut(table string, names ...string) []string {
 	s := u.sinks[table]
 	if s == nil {
 		return nil
@@ -81,6 +94,7 @@ type sink struct {
 	table   Table
 	plan    *transform.Plan
 	context transform.Context
+	since   spool.Mark // what earlier runs have read, of tables that are read by time
 
 	mu         sync.Mutex
 	builder    *transform.Builder
@@ -88,6 +102,7 @@ type sink struct {
 	outcome    *outcome.Outcome // set when the table failed
 	detail     *outcome.Outcome // the first refused detail
 	incomplete map[string]bool  // columns that some row lacks
+	reached    time.Time        // until when the table has been read
 }
 
 // batchRows is the number of rows that are built before they go to the spool.
@@ -171,6 +186,20 @@ func (u *Unit) Fail(ctx context.Context, table string, err error) {
 	u.end(table, u.Classify(ctx, err))
 }
 
+// FailApart is Fail for a part of the walk whose error, which may be nil, leaves
+// the rest to go on. It returns what ends the walk as a whole: a fault of this
+// machine, or the run's end.
+func (u *Unit) FailApart(ctx context.Context, table string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, local := asLocal(err); local || ctx.Err() != nil {
+		return err
+	}
+	u.Fail(ctx, table, err)
+	return nil
+}
+
 func (u *Unit) end(table string, o outcome.Outcome) {
 	if s := u.sinks[table]; s != nil {
 		s.mu.Lock()
@@ -217,7 +246,7 @@ func (u *Unit) collect(ctx context.Context, tables map[string]bool) (spool.Unit,
 			continue
 		}
 		plan := u.run.plans[t.Name]
-		u.sinks[t.Name] = &sink{
+		s := &sink{
 			table: t, plan: plan, incomplete: map[string]bool{},
 			writer: u.run.spool.Writer(u.ID(), plan.Schema),
 			context: transform.Context{
@@ -226,6 +255,8 @@ func (u *Unit) collect(ctx context.Context, tables map[string]bool) (spool.Unit,
 				RunID: u.run.ID, ExtractedAt: u.started,
 			},
 		}
+		u.begin(s)
+		u.sinks[t.Name] = s
 	}
 	err := u.session.usable()
 	if err == nil {
@@ -266,6 +297,7 @@ func (u *Unit) finish(ctx context.Context, walkErr error) (spool.Unit, error) {
 		entry.Tables = append(entry.Tables, result)
 	}
 	entry.EndedAt = u.run.now()
+	u.sinks, u.counts = nil, counters{} // there are hundreds of thousands of units
 	return entry, nil
 }
 
@@ -317,6 +349,7 @@ func (s *sink) close(walkFailed *outcome.Outcome) (spool.TableResult, error) {
 		return result, &localError{fmt.Errorf("spool rows of %s: %w", s.table.Name, err)}
 	}
 	result.Keep(file)
+	result.Mark, result.Incremental = s.mark(s.context.ExtractedAt)
 	result.Outcome = outcome.Outcome{Kind: outcome.OK}
 	if len(s.incomplete) > 0 {
 		o := outcome.Outcome{Code: "unreadable_value", Advice: "AWS sent values of an unknown form; report them, the columns stay empty until then."}

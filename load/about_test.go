@@ -122,7 +122,8 @@ func TestCoverageColumns(t *testing.T) {
 	r := EntryResult{
 		Entry: Entry{Source: "Source", Account: "Account", Region: "Region", CollectedAccount: "Collected", CollectedRegion: "not shown",
 			Outcome: outcome.Outcome{Kind: outcome.Partial, Code: "Code", Message: "Message", MissingAction: "Action", Advice: "Advice", Columns: []string{"a", "b"}},
-			Calls:   1, FailedCalls: 2, Retries: 3, Throttles: 4, StartedAt: testTime, EndedAt: testTime.Add(time.Second)},
+			Calls:   1, FailedCalls: 2, Retries: 3, Throttles: 4, StartedAt: testTime, EndedAt: testTime.Add(time.Second),
+			Mark: spool.Mark{Until: testTime.Add(2 * time.Second), Full: testTime.Add(3 * time.Second)}},
 		Rows: 5, CarriedRows: 6, CarriedFromRun: "From", AgedOut: 7, Duplicates: 8,
 	}
 	state, _, err := Coverage(t.Context(), aboutInput(t, CoverageTable, "run-1", nil), slices.Values([]CoverageRow{r.Coverage("Run", "Table")}), func(string) bool { return true })
@@ -130,7 +131,7 @@ func TestCoverageColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"account_id":"Account","advice":"Advice","aged_out_rows":7,"calls":1,"carried_from_run":"From","carried_rows":6,"collected_account_id":"Collected","duplicate_rows":8,` +
-		`"ended_at":"2026-11-22T03:00:01Z","error_code":"Code","error_message":"Message","failed_calls":2,"incomplete_columns":["a","b"],"missing_action":"Action","outcome":"partial",` +
+		`"ended_at":"2026-11-22T03:00:01Z","error_code":"Code","error_message":"Message","failed_calls":2,"full_pull_at":"2026-11-22T03:00:03Z","incomplete_columns":["a","b"],"missing_action":"Action","outcome":"partial","read_until":"2026-11-22T03:00:02Z",` +
 		`"region":"Region","retries":3,"rows":5,"run_id":"Run","source":"Source","started_at":"2026-11-22T03:00:00Z","table_name":"Table","throttles":4}`
 	if got := jsonLines(t, readFile(t, aboutSchema(t, CoverageTable), state.Path)...); len(got) != 1 || got[0] != want {
 		t.Errorf("row\ngot  %s\nwant %s", got, want)

@@ -23,6 +23,8 @@ type Entry struct {
 	Throttles        int64
 	StartedAt        time.Time
 	EndedAt          time.Time
+	Mark             spool.Mark // of tables that are read by time: how far that is now
+	Incremental      bool       // the fresh rows are what changed; the others of the place are confirmed
 }
 
 // EntryResult is what became of the rows of an entry. The Rows of all entries

@@ -13,6 +13,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"stocktake/internal/outcome"
 	"stocktake/internal/rowmerge"
@@ -56,7 +57,11 @@ func openPrevious(ctx context.Context, l *loading) (*previous, error) {
 
 // decide reads whom each row is about and what becomes of it.
 func (p *previous) decide(ctx context.Context) error {
-	names := []string{"account_id", "region", "source", "extracted_at"}
+	read := "extracted_at"
+	if p.Schema.Incremental {
+		read = "last_confirmed_at"
+	}
+	names := []string{"account_id", "region", "source", read}
 	var columns []int
 	for _, name := range names {
 		i := p.file.MetaData().Schema.ColumnIndexByName(name)
@@ -78,7 +83,7 @@ func (p *previous) decide(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := p.decideBatch(rec, at, &last); err != nil {
+		if err := p.decideBatch(rec, read, at, &last); err != nil {
 			return err
 		}
 		at += rec.NumRows()
@@ -95,7 +100,7 @@ type decision struct {
 	made   bool
 }
 
-func (p *previous) decideBatch(rec arrow.RecordBatch, at int64, last *decision) error {
+func (p *previous) decideBatch(rec arrow.RecordBatch, read string, at int64, last *decision) error {
 	var columns [3]*array.String
 	for i, name := range []string{"account_id", "region", "source"} {
 		c, ok := rec.Column(rec.Schema().FieldIndices(name)[0]).(*array.String)
@@ -104,9 +109,9 @@ func (p *previous) decideBatch(rec arrow.RecordBatch, at int64, last *decision) 
 		}
 		columns[i] = c
 	}
-	times, ok := rec.Column(rec.Schema().FieldIndices("extracted_at")[0]).(*array.Timestamp)
+	times, ok := rec.Column(rec.Schema().FieldIndices(read)[0]).(*array.Timestamp)
 	if !ok {
-		return fmt.Errorf("%s: column extracted_at is not a timestamp", p.path)
+		return fmt.Errorf("%s: column %s is not a timestamp", p.path, read)
 	}
 	text := func(c *array.String, row int) string {
 		if c.IsValid(row) {
@@ -134,9 +139,11 @@ func (p *previous) apply(d *decision, number int64, times *array.Timestamp, row 
 		p.dropped[droppedPlace{d.source, d.place}]++
 		return
 	}
-	switch p.Entries[d.entry].Outcome.Rows() {
+	switch e := p.Entries[d.entry]; e.Outcome.Rows() {
 	case outcome.Replaced:
-		return
+		if !e.Incremental {
+			return
+		}
 	case outcome.Carried:
 		if p.MaxAge > 0 && (times.IsNull(row) || p.Now.Sub(time.UnixMicro(int64(times.Value(row)))) > p.MaxAge) {
 			p.counts[d.entry].AgedOut++
@@ -226,11 +233,19 @@ func (s *stayStream) Next(ctx context.Context) (rowmerge.Segment, error) {
 			if !ok {
 				return rowmerge.Segment{}, fmt.Errorf("%s: ends before row %d", s.path, s.left[0].from)
 			}
-			s.batch, s.first = rowmerge.NewBatch(s.order, n.rec), n.first
+			rec, err := s.confirm(n)
+			if err != nil {
+				return rowmerge.Segment{}, err
+			}
+			s.batch, s.first = rowmerge.NewBatch(s.order, rec), n.first
 			continue
 		}
 		from, end := s.left[0].from, min(s.left[0].to, s.first+s.batch.Record.NumRows())
-		seg := rowmerge.Segment{Batch: s.batch, From: int(from - s.first), To: int(end - s.first), Tag: tagOf(s.left[0].entry, true), Rank: rankCarried}
+		origin := fromBefore
+		if s.Entries[s.left[0].entry].Incremental {
+			origin = fromConfirmed
+		}
+		seg := rowmerge.Segment{Batch: s.batch, From: int(from - s.first), To: int(end - s.first), Tag: tagOf(s.left[0].entry, origin), Rank: rankCarried}
 		if s.left[0].from = end; end == s.left[0].to {
 			s.left = s.left[1:]
 		}
@@ -240,6 +255,38 @@ func (s *stayStream) Next(ctx context.Context) (rowmerge.Segment, error) {
 		return seg, s.noteRun(seg)
 	}
 	return rowmerge.Segment{}, io.EOF
+}
+
+// confirm sets last_confirmed_at of the rows that this run has read not to have
+// changed.
+func (s *stayStream) confirm(n numbered) (arrow.RecordBatch, error) {
+	if !s.Schema.Incremental {
+		return n.rec, nil
+	}
+	at, err := column(s.arrow, "last_confirmed_at")
+	if err != nil {
+		return nil, err
+	}
+	times := slices.Clone(n.rec.Column(at).(*array.Timestamp).Values())
+	valid := make([]bool, len(times))
+	for row := range valid {
+		valid[row] = n.rec.Column(at).IsValid(row)
+	}
+	for _, stay := range s.left {
+		e := s.Entries[stay.entry]
+		if stay.from >= n.first+n.rec.NumRows() {
+			break
+		}
+		for row := max(stay.from, n.first); e.Incremental && row < min(stay.to, n.first+n.rec.NumRows()); row++ {
+			times[row-n.first], valid[row-n.first] = arrow.Timestamp(e.StartedAt.UnixMicro()), true
+		}
+	}
+	b := array.NewTimestampBuilder(memory.DefaultAllocator, arrow.FixedWidthTypes.Timestamp_us.(*arrow.TimestampType))
+	defer b.Release()
+	b.AppendValues(times, valid)
+	columns := slices.Clone(n.rec.Columns())
+	columns[at] = b.NewArray()
+	return array.NewRecordBatch(n.rec.Schema(), columns, n.rec.NumRows()), nil
 }
 
 // noteRun notes which run the newest rows are of.
@@ -256,7 +303,7 @@ func (s *stayStream) noteRun(seg rowmerge.Segment) error {
 		s.newest = map[int]arrow.Timestamp{}
 	}
 	at := seg.Batch.Record.Column(times).(*array.Timestamp)
-	entry := seg.Tag / 2
+	entry := seg.Tag / origins
 	newest, seen := s.newest[entry]
 	for row := seg.From; row < seg.To; row++ {
 		if v := at.Value(row); at.IsValid(row) && (!seen || v > newest) {

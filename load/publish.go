@@ -414,8 +414,8 @@ func Recover(ctx context.Context, s store.Store, hooks Hooks) error {
 	return nil
 }
 
-// swept are the names that runs of snapshots stage files under.
-var swept = []string{"snapshots/", "events/" + CoverageTable + "/"}
+// swept are the names that runs stage files under.
+var swept = []string{"snapshots/", "events/"}
 
 // Sweep discards what runs that have ended staged and did not finish, also
 // where they left no note. The caller holds the lease, and has recovered.

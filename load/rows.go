@@ -37,6 +37,8 @@ type CoverageRow struct {
 	ErrorMessage       string
 	MissingAction      string
 	Advice             string
+	ReadUntil          time.Time
+	FullPullAt         time.Time
 }
 
 // Coverage returns the row that records the result.
@@ -47,6 +49,7 @@ func (r EntryResult) Coverage(runID, table string) CoverageRow {
 		IncompleteColumns: r.Outcome.Columns, Calls: r.Calls, FailedCalls: r.FailedCalls, Retries: r.Retries, Throttles: r.Throttles,
 		StartedAt: r.StartedAt, EndedAt: r.EndedAt,
 		ErrorCode: r.Outcome.Code, ErrorMessage: r.Outcome.Message, MissingAction: r.Outcome.MissingAction, Advice: r.Outcome.Advice,
+		ReadUntil: r.Mark.Until, FullPullAt: r.Mark.Full,
 	}
 }
 
@@ -59,6 +62,7 @@ func (r CoverageRow) append(f *fields) {
 	f.long(r.Calls, r.FailedCalls, r.Retries, r.Throttles)
 	f.time(r.StartedAt, r.EndedAt)
 	f.text(r.ErrorCode, r.ErrorMessage, r.MissingAction, r.Advice)
+	f.time(r.ReadUntil, r.FullPullAt)
 }
 
 // UnitRow is a row of stocktake_units: a unit of a run.

@@ -167,22 +167,25 @@ func verifyWritten(file File, t target) (err error) {
 	return compareLeaves(got, leavesOf(t.arrow))
 }
 
-// A tag names the entry that rows count for, and whether they are carried.
-func tagOf(entry int, carried bool) int {
-	if carried {
-		return 2*entry + 1
-	}
-	return 2 * entry
-}
+// A tag names the entry that rows count for, and where they come from.
+const (
+	fromRun       = iota
+	fromBefore    // carried: the run could not read them
+	fromConfirmed // the run has read that they have not changed
+	origins
+)
+
+func tagOf(entry, origin int) int { return origins*entry + origin }
 
 func (l *loading) count(tag, kept, dropped int) {
-	c := &l.counts[tag/2]
+	c := &l.counts[tag/origins]
 	c.Rows += int64(kept)
-	if tag%2 == 1 {
+	switch tag % origins { // a stored row that a fresh one replaces is no duplicate
+	case fromRun:
+		c.Duplicates += int64(dropped)
+	case fromBefore:
 		c.CarriedRows += int64(kept)
-		return // a row that a fresh one replaces is no duplicate
 	}
-	c.Duplicates += int64(dropped)
 }
 
 func (l *loading) results() []EntryResult {
@@ -301,7 +304,7 @@ func (s *unitStream) Next(ctx context.Context) (rowmerge.Segment, error) {
 			if place.Account != s.unit.ID.Account {
 				rank = rankOther
 			}
-			return rowmerge.Segment{Batch: s.batch, From: from, To: s.at, Tag: tagOf(i, false), Rank: rank}, nil
+			return rowmerge.Segment{Batch: s.batch, From: from, To: s.at, Tag: tagOf(i, fromRun), Rank: rank}, nil
 		}
 		s.discarded[s.unit.ID] += int64(s.at - from)
 	}

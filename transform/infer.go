@@ -21,7 +21,8 @@ func Infer(s *schema.Schema, item reflect.Type) ([]schema.Column, error) {
 	if item.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("item type %s: expected a struct", item)
 	}
-	used := []string{s.ARN, s.Tags}
+	tags, _, _ := strings.Cut(s.Tags, ".")
+	used := []string{s.ARN, tags}
 	if s.Owner != nil {
 		used = append(used, s.Owner.AccountID, s.Owner.Region)
 	}

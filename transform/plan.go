@@ -164,7 +164,7 @@ func (b *Builder) column(c schema.Column, to array.Builder) (write, error) {
 	if from := b.standard(c.Name); from != nil && !b.plan.Schema.Internal {
 		s, bound := to.(*array.StringBuilder)
 		switch {
-		case c.Name == "extracted_at":
+		case c.Name == "extracted_at", c.Name == "last_confirmed_at":
 			ts := to.(*array.TimestampBuilder)
 			return func(unsafe.Pointer) { ts.Append(arrow.Timestamp(b.ctx.ExtractedAt.UnixMicro())) }, nil
 		case c.Name == "not_collected":
@@ -255,7 +255,7 @@ func (b *Builder) standard(name string) func() string {
 		return func() string { return b.ctx.CollectedRegion }
 	case "run_id":
 		return func() string { return b.ctx.RunID }
-	case "arn", "extracted_at", "not_collected", "tags":
+	case "arn", "extracted_at", "last_confirmed_at", "not_collected", "tags":
 		return func() string { return "" }
 	}
 	return nil

@@ -229,6 +229,9 @@ func (b *Builder) element(c schema.Column, elem string, et reflect.Type, to arra
 // secretTag matches keys of tags whose values people use to keep secrets in.
 var secretTag = regexp.MustCompile(`(?i)(secret|token|passw|apikey|credential)`)
 
+// SecretTag reports whether the values of a tag's key are removed.
+func SecretTag(key string) bool { return secretTag.MatchString(key) }
+
 // mapping binds map[string]T, or a list of Key and Value structs, to a MAP.
 // Keys are sorted, so that equal maps are equal in the file.
 func (b *Builder) mapping(c schema.Column, elem string, t reflect.Type, to *array.MapBuilder, misfit error) (write, error) {
@@ -265,7 +268,7 @@ func (b *Builder) mapping(c schema.Column, elem string, t reflect.Type, to *arra
 
 func (b *Builder) mapValue(values *array.StringBuilder, c schema.Column, tags bool, key, v string) {
 	switch {
-	case c.Redact == schema.Secret, tags && secretTag.MatchString(key):
+	case c.Redact == schema.Secret, tags && SecretTag(key):
 		values.AppendNull()
 	case c.Redact == schema.Personal && b.plan.opts.HashPersonal:
 		values.Append(hash(v))

@@ -34,7 +34,7 @@ sources:
       member_role: %q
       external_id: %q
     regions: all
-    collect: [security_hub]
+    collect: [aws_securityhub_findings]
 rates:
   securityhub: {per_second: 10000, burst: 10000}
   "securityhub:GetFindings": {per_second: 10000, burst: 10000}

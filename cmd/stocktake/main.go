@@ -117,7 +117,7 @@ holds the warehouse.`,
 	flags.StringVar(&a.logFormat, "log-format", "text", "format of logs on standard error: text or json")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.AddCommand(
-		a.runCommand(), a.planCommand(),
+		a.runCommand(), a.planCommand(), a.metricsCommand(),
 		a.queryCommand(), a.tablesCommand(), a.sourcesCommand(), a.runsCommand(),
 		a.verifyCommand(), a.viewsCommand(), a.cleanCommand(), a.scheduleCommand(),
 		a.initCommand(), a.configCommand(),

@@ -134,6 +134,7 @@ type planned struct {
 	Accounts []plannedAccount   `json:"accounts"`
 	Units    int                `json:"units"`
 	Tables   []extract.Estimate `json:"tables"`
+	Price    *metricPrice       `json:"metric_price,omitempty"`
 	Calls    int64              `json:"calls"`
 }
 
@@ -179,6 +180,7 @@ are estimated from the last run, and marked with + before there is one.`,
 				return withExit(err)
 			}
 			out := planOf(plan, rows)
+			out.Price = priceOf(file, plan, rows)
 			if asJSON {
 				return printJSON(a.out, out)
 			}
@@ -231,6 +233,8 @@ func (a *app) printPlan(p planned) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "\n%d accounts, %d units, about %d calls\n", len(p.Accounts), p.Units, p.Calls)
-	return err
+	if _, err := fmt.Fprintf(a.out, "\n%d accounts, %d units, about %d calls\n", len(p.Accounts), p.Units, p.Calls); err != nil {
+		return err
+	}
+	return p.Price.print(a.out)
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -19,10 +20,33 @@ import (
 	"stocktake/internal/query"
 	"stocktake/load"
 	"stocktake/load/store"
+	"stocktake/schemas"
 )
 
-// historyTables are the event tables that have views.
-var historyTables = []load.EventTable{{Table: load.CoverageTable, Version: 1}}
+// eventTables are those that have files below events/.
+func eventTables() ([]load.EventTable, error) {
+	every, err := schemas.All()
+	if err != nil {
+		return nil, err
+	}
+	var tables []load.EventTable
+	for _, s := range every {
+		if s.EventTime != "" || s.Table == load.CoverageTable {
+			tables = append(tables, load.EventTable{Table: s.Table, Version: s.Version})
+		}
+	}
+	slices.SortFunc(tables, func(a, b load.EventTable) int { return strings.Compare(a.Table, b.Table) })
+	return tables, nil
+}
+
+// readState reads the last commit, its events included.
+func readState(ctx context.Context, s store.Store, read func(context.Context, store.Store, ...load.EventTable) (*load.State, error)) (*load.State, error) {
+	tables, err := eventTables()
+	if err != nil {
+		return nil, err
+	}
+	return read(ctx, s, tables...)
+}
 
 // reading is a warehouse as the last commit left it.
 type reading struct {
@@ -55,12 +79,12 @@ func (a *app) read(ctx context.Context) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	state, err := load.ReadState(ctx, s, historyTables...)
+	state, err := readState(ctx, s, load.ReadState)
 	if errors.Is(err, store.ErrUnfinished) {
 		// Where this identity may not write, or the run still goes on, the one who
 		// does it is waited for.
 		completeErr := pipeline.Complete(ctx, pipeline.Options{Config: file, Store: s, Program: version, Views: refreshViews(s)})
-		if state, err = load.AwaitState(ctx, s, historyTables...); errors.Is(err, store.ErrUnfinished) {
+		if state, err = readState(ctx, s, load.AwaitState); errors.Is(err, store.ErrUnfinished) {
 			err = errors.Join(err, completeErr)
 		}
 	}
@@ -75,8 +99,12 @@ func (a *app) read(ctx context.Context) (*reading, error) {
 
 // open opens the warehouse for queries.
 func (r *reading) open(ctx context.Context) (*query.DB, error) {
-	o := query.Options{Root: r.store.Root(), Tables: queryTables(r.state), Views: historyViews(r.store, r.state)}
-	var err error
+	views, err := eventViews(r.store, r.state, false)
+	if err != nil {
+		return nil, err
+	}
+	tables := queryTables(r.state)
+	o := query.Options{Root: r.store.Root(), Tables: tables, Views: append(views, query.CombinedViews(tables)...)}
 	if o.S3, err = r.s3(ctx); err != nil {
 		return nil, err
 	}
@@ -104,21 +132,31 @@ func queryTables(state *load.State) []query.Table {
 	return tables
 }
 
-// historyViews are the views of event tables that share a name with a state. In
-// a bucket a pattern costs DuckDB a third of the requests of a list.
-func historyViews(s store.Store, state *load.State) []query.View {
+// eventViews are the views of event tables that have files; that of one that
+// shares its name with a state is its history. standing ones hold for later
+// runs too. In a bucket a pattern costs DuckDB a third of the requests of a list.
+func eventViews(s store.Store, state *load.State, standing bool) ([]query.View, error) {
+	every, err := schemas.All()
+	if err != nil {
+		return nil, err
+	}
 	var views []query.View
 	for _, e := range state.Events {
 		paths := e.Paths
 		if len(paths) == 0 {
 			continue
 		}
-		if !isLocal(s.Root()) {
+		if standing || !isLocal(s.Root()) {
 			paths = []string{eventPattern(s, e.Table, e.Version)}
 		}
-		views = append(views, query.View{Name: e.Table + "_history", SQL: query.ReadParquet(paths)})
+		sch := every[fmt.Sprintf("%s.v%d", e.Table, e.Version)]
+		if sch.EventTime == "" {
+			views = append(views, query.View{Name: e.Table + "_history", SQL: query.ReadParquet(paths)})
+			continue
+		}
+		views = append(views, query.View{Name: e.Table, SQL: query.ReadEvents(paths, sch.Key, sch.EventTime)})
 	}
-	return views
+	return views, nil
 }
 
 // eventPattern names all files of an event table.
@@ -168,7 +206,7 @@ const (
 // standingViews are views that hold for later runs too: of the files in
 // current/, and of all events.
 func standingViews(ctx context.Context, s store.Store) ([]query.Table, []query.View, error) {
-	state, err := load.ReadState(ctx, s)
+	state, err := readState(ctx, s, load.ReadState)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -176,11 +214,8 @@ func standingViews(ctx context.Context, s store.Store) ([]query.Table, []query.V
 	for i, t := range state.Tables {
 		tables[i].Files = []string{s.Root() + "/current/" + t.Current}
 	}
-	var history []query.View
-	for _, e := range historyTables {
-		history = append(history, query.View{Name: e.Table + "_history", SQL: query.ReadParquet([]string{eventPattern(s, e.Table, e.Version)})})
-	}
-	return tables, history, nil
+	events, err := eventViews(s, state, true)
+	return tables, append(events, query.CombinedViews(tables)...), err
 }
 
 func (a *app) viewsCommand() *cobra.Command {

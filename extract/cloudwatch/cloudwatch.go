@@ -1,4 +1,4 @@
-// Package cloudwatch collects alarms.
+// Package cloudwatch collects alarms and metrics.
 package cloudwatch
 
 import (
@@ -15,7 +15,7 @@ var service = extract.Service[cloudwatch.Client, cloudwatch.Options]{
 }
 
 // Collectors of this service.
-var Collectors = []extract.Collector{alarms}
+var Collectors = []extract.Collector{alarms, metrics}
 
 // Alarm is an alarm of any type: the fields of types.MetricAlarm, and those
 // that only composite and log alarms have.

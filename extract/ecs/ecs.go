@@ -58,8 +58,9 @@ var Collectors = []extract.Collector{
 				}).
 				Else(func(_ *extract.Root, arn string) Cluster { return Cluster{Cluster: types.Cluster{ClusterArn: &arn}} },
 					"arn")),
-		Children: []extract.Branch[ecs.Client, Cluster]{services, containerInstances},
+		Children: []extract.Branch[ecs.Client, Cluster]{services, tasks, containerInstances},
 	}),
+	taskDefinitions,
 }
 
 var services = extract.Level[ecs.Client, Cluster, Service]{

@@ -1,9 +1,12 @@
-// Package iam collects users, groups, roles, policies and access keys.
+// Package iam collects users, groups, roles and policies, how people sign in,
+// and what holds for the account as a whole.
 package iam
 
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,7 +22,9 @@ var service = extract.Service[iam.Client, iam.Options]{
 }
 
 // Collectors of this service.
-var Collectors = []extract.Collector{principals}
+var Collectors = []extract.Collector{
+	principals, credentialReport, accountSummary, passwordPolicy, instanceProfiles, samlProviders, oidcProviders,
+}
 
 const (
 	usersTable    = "aws_iam_users"
@@ -27,6 +32,7 @@ const (
 	rolesTable    = "aws_iam_roles"
 	policiesTable = "aws_iam_policies"
 	keysTable     = "aws_iam_access_keys"
+	devicesTable  = "aws_iam_mfa_devices"
 )
 
 const bulkOperation = "GetAccountAuthorizationDetails"
@@ -59,10 +65,20 @@ type AccessKey struct {
 	LastUsedServiceName *string
 }
 
+// MFADevice is a types.MFADevice with its owner, or a virtual one that no IAM
+// user has: the root user's, and what was never assigned.
+type MFADevice struct {
+	types.MFADevice
+	extract.Incomplete
+	Arn     string // empty for a piece of hardware, which has a number
+	UserArn *string
+	Tags    []types.Tag
+}
+
 var userDetails = []string{"tags", "permissions_boundary", "group_list", "attached_managed_policies", "user_policy_list"}
 
 var keyDetails = []extract.Detail[iam.Client, AccessKey]{{
-	Operation: "GetAccessKeyLastUsed", Columns: []string{"last_used_date", "last_used_region", "last_used_service_name"}, Absent: []string{"NoSuchEntity"},
+	Operation: "GetAccessKeyLastUsed", Columns: []string{"last_used_date", "last_used_region", "last_used_service_name"}, Absent: []string{gone},
 	Read: func(ctx context.Context, c *iam.Client, k *AccessKey) error {
 		o, err := c.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: k.AccessKeyId})
 		if err == nil && o.AccessKeyLastUsed != nil {
@@ -70,6 +86,20 @@ var keyDetails = []extract.Detail[iam.Client, AccessKey]{{
 			k.LastUsedDate, k.LastUsedRegion, k.LastUsedServiceName = used.LastUsedDate, used.Region, used.ServiceName
 		}
 		return err
+	},
+}}
+
+var deviceDetails = []extract.Detail[iam.Client, MFADevice]{{
+	Operation: "ListMFADeviceTags", Columns: []string{"tags"},
+	Read: func(ctx context.Context, c *iam.Client, d *MFADevice) error {
+		if !strings.Contains(d.Arn, ":mfa/") {
+			return nil // only virtual devices take tags
+		}
+		pager := iam.NewListMFADeviceTagsPaginator(c, &iam.ListMFADeviceTagsInput{SerialNumber: d.SerialNumber, MaxItems: page})
+		return extract.EachPage(ctx, pager, func(o *iam.ListMFADeviceTagsOutput) error {
+			d.Tags = append(d.Tags, o.Tags...)
+			return nil
+		})
 	},
 }}
 
@@ -85,8 +115,9 @@ var principals = extract.Collector{
 		extract.TableOf[Role](rolesTable),
 		extract.TableOf[types.ManagedPolicyDetail](policiesTable),
 		extract.TableOf[AccessKey](keysTable).Under(usersTable),
+		extract.TableOf[MFADevice](devicesTable).Under(usersTable),
 	},
-	Calls: append([]extract.Call{
+	Calls: slices.Concat([]extract.Call{
 		{Operation: "ListUsers", Table: usersTable, Page: 1000},
 		{Operation: bulkOperation, Table: rolesTable, Page: 1000},
 		{Operation: bulkOperation, Table: groupsTable},
@@ -94,7 +125,9 @@ var principals = extract.Collector{
 		{Operation: bulkOperation, Table: usersTable, Columns: userDetails},
 		{Operation: "ListRoles", Table: rolesTable, Columns: []string{"description", "max_session_duration"}, Page: 1000},
 		{Operation: "ListAccessKeys", Table: keysTable, Per: usersTable},
-	}, extract.Calls(keysTable, keyDetails)...),
+		{Operation: "ListMFADevices", Table: devicesTable, Per: usersTable},
+		{Operation: "ListVirtualMFADevices", Table: devicesTable, Page: 1000},
+	}, extract.Calls(keysTable, keyDetails), extract.Calls(devicesTable, deviceDetails)),
 	Walk: func(ctx context.Context, u *extract.Unit) error {
 		client := service.Client(u)
 		users, err := listUsers(ctx, u, client)
@@ -107,12 +140,18 @@ var principals = extract.Collector{
 		if err := extract.Emit(u, usersTable, users); err != nil {
 			return err
 		}
-		return accessKeys(ctx, u, client, users)
+		if err := perUser(ctx, u, client, keysTable, users, accessKeys, keyDetails); err != nil {
+			return err
+		}
+		if err := perUser(ctx, u, client, devicesTable, users, mfaDevices, deviceDetails); err != nil {
+			return err
+		}
+		return devicesOfNoUser(ctx, u, client)
 	},
 }
 
 func listUsers(ctx context.Context, u *extract.Unit, client *iam.Client) ([]User, error) {
-	if !u.Wants(usersTable) && !u.Wants(keysTable) {
+	if !u.Wants(usersTable) && !u.Wants(keysTable) && !u.Wants(devicesTable) {
 		return nil, nil
 	}
 	var users []User
@@ -204,32 +243,90 @@ func describeRoles(ctx context.Context, u *extract.Unit, client *iam.Client) (ma
 	return described, missing
 }
 
-func accessKeys(ctx context.Context, u *extract.Unit, client *iam.Client, users []User) error {
-	if !u.Wants(keysTable) {
+// perUser reads rows by a list for each user.
+func perUser[R any](
+	ctx context.Context, u *extract.Unit, client *iam.Client, table string, users []User,
+	list func(context.Context, *iam.Client, *User) ([]R, error), details []extract.Detail[iam.Client, R],
+) error {
+	if !u.Wants(table) {
 		return nil
 	}
 	err := extract.Parallel(ctx, users, func(ctx context.Context, user *User) error {
-		var keys []AccessKey
-		pager := iam.NewListAccessKeysPaginator(client, &iam.ListAccessKeysInput{UserName: user.UserName, MaxItems: page})
-		err := extract.EachPage(ctx, pager, func(o *iam.ListAccessKeysOutput) error {
-			for _, k := range o.AccessKeyMetadata {
-				keys = append(keys, AccessKey{AccessKeyMetadata: k})
-			}
-			return nil
-		})
+		rows, err := list(ctx, client, user)
 		if err != nil {
-			if u.Expect(err, []string{"NoSuchEntity"}) {
+			if u.Expect(err, []string{gone}) {
 				return nil // the user was deleted after the list
 			}
 			return err
 		}
-		if err := extract.Enrich(ctx, u, keysTable, keys, extract.Same[AccessKey](client), keyDetails); err != nil {
-			return err
-		}
-		return extract.Emit(u, keysTable, keys)
+		return emit(ctx, u, client, table, rows, details)
 	})
 	if err != nil {
-		u.Fail(ctx, keysTable, err)
+		u.Fail(ctx, table, err)
+	}
+	return nil
+}
+
+func emit[R any](ctx context.Context, u *extract.Unit, client *iam.Client, table string, rows []R, details []extract.Detail[iam.Client, R]) error {
+	if err := extract.Enrich(ctx, u, table, rows, extract.Same[R](client), details); err != nil {
+		return err
+	}
+	return extract.Emit(u, table, rows)
+}
+
+func accessKeys(ctx context.Context, client *iam.Client, user *User) ([]AccessKey, error) {
+	var keys []AccessKey
+	pager := iam.NewListAccessKeysPaginator(client, &iam.ListAccessKeysInput{UserName: user.UserName, MaxItems: page})
+	err := extract.EachPage(ctx, pager, func(o *iam.ListAccessKeysOutput) error {
+		for _, k := range o.AccessKeyMetadata {
+			keys = append(keys, AccessKey{AccessKeyMetadata: k})
+		}
+		return nil
+	})
+	return keys, err
+}
+
+func mfaDevices(ctx context.Context, client *iam.Client, user *User) ([]MFADevice, error) {
+	var devices []MFADevice
+	pager := iam.NewListMFADevicesPaginator(client, &iam.ListMFADevicesInput{UserName: user.UserName, MaxItems: page})
+	err := extract.EachPage(ctx, pager, func(o *iam.ListMFADevicesOutput) error {
+		for _, d := range o.MFADevices {
+			devices = append(devices, mfaDevice(d, user.Arn))
+		}
+		return nil
+	})
+	return devices, err
+}
+
+func mfaDevice(d types.MFADevice, owner *string) MFADevice {
+	row := MFADevice{MFADevice: d, UserArn: owner}
+	if serial := aws.ToString(d.SerialNumber); strings.HasPrefix(serial, "arn:") {
+		row.Arn = serial
+	}
+	return row
+}
+
+// devicesOfNoUser reads the virtual devices that no user's list has.
+func devicesOfNoUser(ctx context.Context, u *extract.Unit, client *iam.Client) error {
+	if !u.Wants(devicesTable) {
+		return nil
+	}
+	pager := iam.NewListVirtualMFADevicesPaginator(client, &iam.ListVirtualMFADevicesInput{AssignmentStatus: types.AssignmentStatusTypeAny, MaxItems: page})
+	err := extract.EachPage(ctx, pager, func(o *iam.ListVirtualMFADevicesOutput) error {
+		var devices []MFADevice
+		for _, d := range o.VirtualMFADevices {
+			var owner *string
+			if d.User != nil {
+				owner = d.User.Arn
+			}
+			if owner == nil || strings.HasSuffix(*owner, ":root") {
+				devices = append(devices, mfaDevice(types.MFADevice{SerialNumber: d.SerialNumber, EnableDate: d.EnableDate}, owner))
+			}
+		}
+		return emit(ctx, u, client, devicesTable, devices, deviceDetails)
+	})
+	if err != nil {
+		u.Fail(ctx, devicesTable, err)
 	}
 	return nil
 }

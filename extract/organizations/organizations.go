@@ -1,4 +1,5 @@
-// Package organizations collects the accounts of an organization.
+// Package organizations collects an organization: its accounts, its tree, its
+// policies, and who administers services for it.
 package organizations
 
 import (
@@ -17,7 +18,15 @@ var service = extract.Service[organizations.Client, organizations.Options]{
 }
 
 // Collectors of this service.
-var Collectors = []extract.Collector{accounts}
+var Collectors = []extract.Collector{organization, accounts, units, policies, administrators}
+
+var page = aws.Int32(20)
+
+var organization = extract.One(service, "aws_organizations_organizations", (*organizations.Client).DescribeOrganization,
+	&organizations.DescribeOrganizationInput{},
+	func(o *organizations.DescribeOrganizationOutput) []types.Organization {
+		return []types.Organization{*o.Organization}
+	}).In(extract.Organization).OfAnyAccount()
 
 // Account is a types.Account with what two further calls tell of it.
 type Account struct {
@@ -31,11 +40,7 @@ var details = []extract.Detail[organizations.Client, Account]{
 	{
 		Operation: "ListTagsForResource", Columns: []string{"tags"},
 		Read: func(ctx context.Context, c *organizations.Client, a *Account) error {
-			pager := organizations.NewListTagsForResourcePaginator(c, &organizations.ListTagsForResourceInput{ResourceId: a.Id})
-			return extract.EachPage(ctx, pager, func(o *organizations.ListTagsForResourceOutput) error {
-				a.Tags = append(a.Tags, o.Tags...)
-				return nil
-			})
+			return tagsOf(ctx, c, a.Id, &a.Tags)
 		},
 	},
 	{
@@ -52,10 +57,18 @@ var details = []extract.Detail[organizations.Client, Account]{
 	},
 }
 
+func tagsOf(ctx context.Context, c *organizations.Client, id *string, tags *[]types.Tag) error {
+	pager := organizations.NewListTagsForResourcePaginator(c, &organizations.ListTagsForResourceInput{ResourceId: id})
+	return extract.EachPage(ctx, pager, func(o *organizations.ListTagsForResourceOutput) error {
+		*tags = append(*tags, o.Tags...)
+		return nil
+	})
+}
+
 var accounts = extract.Tree(service, extract.Level[organizations.Client, extract.Root, Account]{
 	Table: "aws_organizations_accounts",
 	Rows: extract.Pages(service, organizations.NewListAccountsPaginator,
-		extract.Always(&organizations.ListAccountsInput{MaxResults: aws.Int32(20)}),
+		extract.Always(&organizations.ListAccountsInput{MaxResults: page}),
 		func(o *organizations.ListAccountsOutput) []Account {
 			return extract.Map(o.Accounts, func(a types.Account) Account { return Account{Account: a} })
 		}),

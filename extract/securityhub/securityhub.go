@@ -1,10 +1,12 @@
-// Package securityhub collects the findings of Security Hub CSPM.
+// Package securityhub collects Security Hub CSPM: where it is on, what it
+// checks, its findings, and the insights that people have made of them.
 package securityhub
 
 import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/securityhub"
@@ -19,7 +21,7 @@ var service = extract.Service[securityhub.Client, securityhub.Options]{
 }
 
 // Collectors of this service.
-var Collectors = []extract.Collector{findings}
+var Collectors = []extract.Collector{findings, hubs, insights, standards}
 
 const findingsTable = "aws_securityhub_findings"
 
@@ -33,16 +35,31 @@ var findings = extract.Collector{
 	Administrator: &extract.Administrator{
 		Principal: "securityhub.amazonaws.com",
 		Calls:     []extract.Call{{Operation: "ListMembers"}, {Operation: "ListFindingAggregators"}, {Operation: "GetFindingAggregator"}},
-		Covers:    covers,
+		Members:   members,
+		Regions:   seen,
 	},
 	Walk: func(ctx context.Context, u *extract.Unit) error {
 		filters := &types.AwsSecurityFindingFilters{RecordState: equals(string(types.RecordStateActive))}
 		if len(u.Covers) == 0 {
 			filters.AwsAccountId = equals(u.Account)
 		}
-		pager := securityhub.NewGetFindingsPaginator(service.Client(u), &securityhub.GetFindingsInput{Filters: filters, MaxResults: aws.Int32(100)})
-		return extract.EachPage(ctx, pager, func(o *securityhub.GetFindingsOutput) error {
-			return extract.Emit(u, findingsTable, o.Findings)
+		client := service.Client(u)
+		end := u.Started().Add(24 * time.Hour).UTC().Format(time.RFC3339)
+		return extract.InWindows(ctx, func(from time.Time) extract.Pager[securityhub.GetFindingsOutput, securityhub.Options] {
+			some := *filters
+			if !from.IsZero() {
+				some.UpdatedAt = []types.DateFilter{{Start: aws.String(from.UTC().Format(time.RFC3339Nano)), End: &end}}
+			}
+			return securityhub.NewGetFindingsPaginator(client, &securityhub.GetFindingsInput{
+				Filters: &some, MaxResults: aws.Int32(100), SortCriteria: []types.SortCriterion{{Field: aws.String("UpdatedAt"), SortOrder: types.SortOrderAscending}},
+			})
+		}, func(o *securityhub.GetFindingsOutput) (newest time.Time, err error) {
+			for _, f := range o.Findings {
+				if at, err := time.Parse(time.RFC3339, aws.ToString(f.UpdatedAt)); err == nil { // else the window goes on
+					newest = extract.Later(newest, at)
+				}
+			}
+			return newest, extract.Emit(u, findingsTable, o.Findings)
 		})
 	},
 }
@@ -57,33 +74,22 @@ func notSubscribed(code, message string) bool {
 	return code == "InvalidAccessException" && strings.Contains(message, "not subscribed to AWS Security Hub")
 }
 
-// covers tells which accounts the administrator sees from the unit's region:
-// in that region, and in those that an aggregator links to it.
-func covers(ctx context.Context, u *extract.Unit, regions []string) ([]extract.Place, error) {
+// seen are the regions whose findings the administrator sees from the unit's:
+// that region, and those that an aggregator links to it.
+func seen(ctx context.Context, u *extract.Unit, regions []string) ([]string, error) {
 	home, linked, err := aggregation(ctx, u, regions)
 	if err != nil {
 		return nil, err
 	}
-	from := []string{u.Region}
 	if slices.Contains(regions, home) {
 		switch {
 		case u.Region == home:
-			from = linked
+			return linked, nil
 		case slices.Contains(linked, u.Region):
 			return nil, nil // the home region has this one's findings
 		}
 	}
-	var places []extract.Place
-	for _, region := range from {
-		accounts, err := members(ctx, u, region)
-		if err != nil && region == u.Region {
-			return nil, err
-		}
-		for _, a := range accounts {
-			places = append(places, extract.Place{Account: a, Region: region})
-		}
-	}
-	return places, nil
+	return []string{u.Region}, nil
 }
 
 // aggregation returns the region that findings are gathered in and the regions
@@ -109,9 +115,9 @@ func aggregation(ctx context.Context, u *extract.Unit, regions []string) (home s
 	return home, linked, nil
 }
 
-// members returns the accounts whose findings the administrator sees in a region.
+// members are the accounts whose findings the administrator sees in a region.
 func members(ctx context.Context, u *extract.Unit, region string) ([]string, error) {
-	accounts := []string{u.Account}
+	var accounts []string
 	pager := securityhub.NewListMembersPaginator(service.In(u, region), &securityhub.ListMembersInput{OnlyAssociated: aws.Bool(true), MaxResults: aws.Int32(50)})
 	err := extract.EachPage(ctx, pager, func(o *securityhub.ListMembersOutput) error {
 		for _, m := range o.Members {

@@ -38,6 +38,7 @@ type Operation struct {
 	Actions []string `json:"actions"`
 	Details []string `json:"details,omitempty"` // columns that stay NULL without it; none when the table needs it
 	Per     string   `json:"per,omitempty"`     // table of whose rows each costs one call
+	Instead string   `json:"instead,omitempty"` // operation that it stands in for where that one is refused
 }
 
 // Column is a column or a nested field.
@@ -91,7 +92,7 @@ func describe(c *extract.Collector, t extract.Table) (Table, error) {
 	}
 	for _, call := range operations(c, t) {
 		actions := c.Service.ActionsOf(call.Operation)
-		table.Operations = append(table.Operations, Operation{Name: call.Operation, Actions: actions, Details: c.Leaves(call), Per: call.Per})
+		table.Operations = append(table.Operations, Operation{Name: call.Operation, Actions: actions, Details: c.Leaves(call), Per: call.Per, Instead: call.Instead})
 		for _, a := range actions {
 			if !slices.Contains(table.Actions, a) {
 				table.Actions = append(table.Actions, a)

@@ -39,7 +39,23 @@ type File struct {
 	Schedule      *Schedule     `json:"-"` // nil is no schedule
 	Alerts        Alerts        `json:"-"`
 	MaxDuration   time.Duration `json:"-"` // of a run; 0 is without limit
-	HTTPFS        string        `json:"-"` // DuckDB's extension for S3, absolute; "" is the standard places
+	FullPull      time.Duration `json:"-"` // how often tables that are pulled incrementally are pulled as a whole
+	CloudTrail    CloudTrail
+	Metrics       Metrics
+	HTTPFS        string `json:"-"` // DuckDB's extension for S3, absolute; "" is the standard places
+}
+
+// CloudTrail says which events of CloudTrail are read.
+type CloudTrail struct {
+	LookBack time.Duration `json:"-"` // of the first run; later ones go on where the last has ended
+	ReadOnly bool          // events that only read, too
+}
+
+// Metrics says which metrics of CloudWatch are read.
+type Metrics struct {
+	List       string               `json:"-"` // file with the list in place of the built-in one, absolute; "" is that
+	Namespaces map[string]Namespace // the list, by namespace
+	LookBack   time.Duration        `json:"-"` // of the first run; later ones go on where the last has ended
 }
 
 // Output says how a warehouse on S3 is written and read. It is the zero value
@@ -122,20 +138,21 @@ type Simulation struct {
 // Source is one way into AWS: exactly one of Keys, Role, Roles and
 // Organization is set.
 type Source struct {
-	Name          string
-	Contact       string
-	Console       string
-	Activate      bool
-	Credentials   *Keys // base identity of the hops; nil is the SDK's default chain
-	Keys          *Keys
-	Role          *Role
-	Roles         []Role
-	Organization  *Organization
-	ExternalID    Secret `json:",omitempty"` // Load has copied it to the hops of Roles that had none
-	Regions       Regions
-	HomeRegion    string // Load fills it in, so it also tells the partition
-	Collect       []string
-	IdentityStore *IdentityStore
+	Name              string
+	Contact           string
+	Console           string
+	Activate          bool
+	Credentials       *Keys // base identity of the hops; nil is the SDK's default chain
+	Keys              *Keys
+	Role              *Role
+	Roles             []Role
+	Organization      *Organization
+	ExternalID        Secret `json:",omitempty"` // Load has copied it to the hops of Roles that had none
+	Regions           Regions
+	HomeRegion        string // Load fills it in, so it also tells the partition
+	Collect           []string
+	IdentityStore     *IdentityStore
+	OrganizationViews []string // services whose view of the organization is read in place of the accounts' own
 }
 
 // Keys are credentials; the zero value is the SDK's default chain. Secrets are

@@ -125,8 +125,9 @@ func TestValues(t *testing.T) {
 		Concurrency: Concurrency{Accounts: 16, Units: 64, PerService: 4, S3: 32},
 		Retry:       Retry{MaxAttempts: 8, MaxBackoff: 30 * time.Second, Timeout: time.Minute},
 		Carry:       Carry{MaxAge: 14 * 24 * time.Hour},
-		Alerts:      Alerts{FailedCalls: 0.3, Stale: 36 * time.Hour},
-		Dir:         filepath.Join(here, "testdata"),
+		FullPull:    7 * 24 * time.Hour, CloudTrail: CloudTrail{LookBack: 24 * time.Hour}, Metrics: Metrics{Namespaces: builtInMetrics(), LookBack: 3 * time.Hour},
+		Alerts: Alerts{FailedCalls: 0.3, Stale: 36 * time.Hour},
+		Dir:    filepath.Join(here, "testdata"),
 	}
 	minimal := defaults
 	minimal.Path, minimal.Warehouse, minimal.Spool = "testdata/minimal.ok.yaml", filepath.Join(here, "warehouse"), filepath.Join(here, "warehouse/.spool")
@@ -197,11 +198,19 @@ func TestValues(t *testing.T) {
 			},
 			Regions: Regions{Names: []string{"eu-central-1", "us-east-1"}}, HomeRegion: "us-west-2",
 			Collect: []string{"compute", "aws_iam_users", "aws_s3_*"}, IdentityStore: &IdentityStore{ID: "d-1234567890", Region: "eu-west-1"},
+			OrganizationViews: []string{"resource_explorer"},
 		}},
 		Concurrency: Concurrency{Accounts: 1, Units: 2, PerService: 3, S3: 5},
 		Rates:       map[string]Rate{"ec2": {PerSecond: 12.5, Burst: 40}, "ec2:DescribeInstances": {PerSecond: 3, Burst: 1}},
 		Retry:       Retry{MaxAttempts: 3, MaxBackoff: 90 * time.Second, Timeout: 10 * time.Second},
 		Carry:       Carry{MaxAge: 48 * time.Hour}, AcceptBlocked: true, Redact: "personal",
+		FullPull: 24 * time.Hour, CloudTrail: CloudTrail{LookBack: 2 * time.Hour, ReadOnly: true}, Metrics: Metrics{
+			List: filepath.Join(here, "testdata/metrics.yaml"), LookBack: time.Hour,
+			Namespaces: map[string]Namespace{
+				"AWS/SQS":        {Period: 5 * time.Minute, Of: "aws_sqs_queues", Metrics: map[string][]string{"NumberOfMessagesSent": {"Sum", "p99.9"}}},
+				"Larkfield/Jobs": {Period: time.Hour, Metrics: map[string][]string{"FailedJobs": {"Maximum"}}},
+			},
+		},
 		HTTPFS: filepath.Join(here, "testdata/lib/httpfs.duckdb_extension"), Keep: &Keep{Daily: 31, Weekly: 13, Monthly: 24}, MaxDuration: 5*time.Hour + 30*time.Minute,
 		Schedule: &Schedule{TimeZone: "Europe/Berlin", Jitter: 10 * time.Minute, Listen: "127.0.0.1:9108", Jobs: []Job{
 			{Name: "nightly", Cron: "30 2 * * *", TimeZone: "Europe/Berlin", Jitter: 10 * time.Minute},

@@ -39,11 +39,17 @@ func fileShape(f *File) shape {
 			{key: "concurrency", value: section{concurrencyShape(&f.Concurrency)},
 				doc: "how much runs at the same time"},
 			{key: "rates", value: dictionary[Rate]{p: &f.Rates, keys: rateKey, item: func(r *Rate) value { return section{rateShape(r)} }}, sample: map[string]any{"iam": map[string]any{"per_second": 5, "burst": 10}},
-				doc: "request rates of one account and region, by service or service:Operation, that replace the built-in ones"},
+				doc: "request rates of one account and region, by service or service:Operation, that replace the built-in ones; an operation that has a slower one built in keeps it unless it is named itself"},
 			{key: "retry", value: section{retryShape(&f.Retry)},
 				doc: "when a call is given up"},
 			{key: "carry", value: section{carryShape(&f.Carry)},
 				doc: "what becomes of rows that could not be collected anew"},
+			{key: "full_pull", value: duration(&f.FullPull, "0s", "90d"), def: "7d",
+				doc: "how often findings that are read incrementally, by what has changed, are read as a whole, since what AWS deletes is not among the changes; 0s is in every run"},
+			{key: "cloudtrail", value: section{cloudTrailShape(&f.CloudTrail)},
+				doc: "which events the table aws_cloudtrail_events takes"},
+			{key: "metrics", value: section{metricsShape(&f.Metrics)},
+				doc: "which metrics the table aws_cloudwatch_metric_data takes"},
 			{key: "accept_blocked", value: boolean(&f.AcceptBlocked), def: false,
 				doc: "whether units that a service control policy or permission boundary blocks leave the exit code at 0"},
 			{key: "redact", value: text(&f.Redact, oneOf("", "personal")), sample: "personal",
@@ -52,9 +58,30 @@ func fileShape(f *File) shape {
 		done: func(r *reader, key string) {
 			finishOutput(r, f, output)
 			finishPaths(f)
+			f.Metrics.read(r)
 			finishSources(r, f)
 			checkJobs(r, f)
 			checkAlerts(r, f)
+		},
+	}
+}
+
+func cloudTrailShape(c *CloudTrail) shape {
+	return shape{
+		name: "cloudtrail",
+		keys: []entry{
+			{key: "look_back", value: duration(&c.LookBack, "1m", "90d"), def: "1d", doc: "how far back the first run reads; later ones go on where the last has ended. CloudTrail keeps 90 days, and answers 100 events a second"},
+			{key: "read_only", value: boolean(&c.ReadOnly), def: false, doc: "whether events that only read are taken too; they are most of all events"},
+		},
+	}
+}
+
+func metricsShape(m *Metrics) shape {
+	return shape{
+		name: "metrics",
+		keys: []entry{
+			{key: "list", value: text(&m.List, localPath), doc: "a file with the metrics and statistics of each namespace, in place of the built-in list, which stocktake metrics prints"},
+			{key: "look_back", value: duration(&m.LookBack, "5m", "15d"), def: "3h", doc: "how far back the first run reads; later ones go on where the last has ended"},
 		},
 	}
 }
@@ -95,6 +122,8 @@ func sourceShape(s *Source) shape {
 			{key: "collect", value: texts(&s.Collect, collected), required: true, doc: "a list of what to collect: streams, tables, or globs over them"},
 			{key: "identity_store", value: maybe(&s.IdentityStore, identityStoreShape),
 				doc: "the identity store, where the role may not search for it"},
+			{key: "organization_views", value: texts(&s.OrganizationViews, ruled(oneOf("resource_explorer"))), sample: []any{"resource_explorer"},
+				doc: "services whose view of the whole organization is read in place of each account's own: resource_explorer, where the delegated administrator, or else the organization's account, has a view of the organization beside its aggregator index"},
 		},
 		choices: []choice{{keys: []string{"keys", "role", "roles", "organization"}, required: true}},
 		needs:   []need{{"external_id", "roles"}},
@@ -325,6 +354,9 @@ func finishPaths(f *File) {
 		spool = filepath.Join(f.Warehouse, ".spool")
 	}
 	f.Spool = absolute(cmp.Or(f.Spool, spool))
+	if f.Metrics.List != "" {
+		f.Metrics.List = absolute(f.Metrics.List)
+	}
 	if f.HTTPFS != "" {
 		f.HTTPFS = absolute(f.HTTPFS)
 	}

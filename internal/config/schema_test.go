@@ -83,6 +83,7 @@ sources:
     home_region: eu-west-1
     collect: ["*"]
     identity_store: {id: d-1234567890, region: eu-west-1}
+    organization_views: [resource_explorer]
   - name: two
     keys: {access_key_id: AKIAIOSFODNN7EXAMPLE, secret_access_key: "${STOCKTAKE_TEST_SECRET}"}
     regions: all
@@ -146,7 +147,7 @@ output:
 		{"whole_organization: false", "whole_organization: 'false'"}, {`{role_arn: "arn:aws:iam::111122223333:role/reader", ext`, "{ext"},
 		{"regions: [eu-west-1]", "regions: eu-west-1"}, {"regions: [eu-west-1]", "regions: []"}, {"regions: [eu-west-1]", "regions: [eu]"},
 		{"regions: [eu-west-1]", "regions: [eu-west-1, eu-west-1]"}, {"    regions: [eu-west-1]\n", ""}, {"home_region: eu-west-1", "home_region: all"},
-		{`collect: ["*"]`, "collect: []"}, {`collect: ["*"]`, "collect: '*'"}, {`    collect: ["*"]` + "\n", ""}, {"d-1234567890", "d-1"}, {"id: d-1234567890, ", ""},
+		{`collect: ["*"]`, "collect: []"}, {`collect: ["*"]`, "collect: '*'"}, {`    collect: ["*"]` + "\n", ""}, {"[resource_explorer]", "[everything]"}, {"d-1234567890", "d-1"}, {"id: d-1234567890, ", ""},
 		{"keys: {", "role: {role_arn: 'arn:aws:iam::111122223333:role/reader'}\n    keys: {"}, {"AKIAIOSFODNN7EXAMPLE", "AKIA"}, {"access_key_id: AKIAIOSFODNN7EXAMPLE, ", ""},
 		{`, secret_access_key: "${STOCKTAKE_TEST_SECRET}"`, ""}, {"hops: [{", "role_arn: 'arn:aws:iam::111122223333:role/reader', hops: [{"},
 		{"discovery: {hops", "discovery: {duration: 1h, hops"}, {`hops: [{role_arn: "arn:aws:iam::111122223333:role/discovery"}]`, "hops: []"},

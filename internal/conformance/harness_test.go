@@ -32,6 +32,11 @@ const (
 	home  = "us-east-1"
 	other = "eu-south-1"
 
+	identityStore = "d-1234567890"
+
+	metricNamespace = "AWS/EC2"
+	metricName      = "CPUUtilization"
+
 	attempts = 4 // of a call, the first one included
 )
 
@@ -115,17 +120,28 @@ func plainRetries(stack *middleware.Stack) error {
 // configuration is of one account, reached with the credentials as they are.
 func configuration(s scene) *config.File {
 	rates := map[string]config.Rate{}
+	var tables []string
 	for _, c := range s.collectors {
-		rates[c.Service.Name] = config.Rate{PerSecond: 1e6, Burst: 1e6}
+		for _, call := range c.AllCalls() {
+			rates[c.Service.Name+":"+call.Operation] = config.Rate{PerSecond: 1e6, Burst: 1e6}
+		}
+		for _, t := range c.Tables {
+			tables = append(tables, t.Name)
+		}
 	}
 	return &config.File{
 		Sources: []config.Source{{
-			Name: "test", Activate: true, Keys: &config.Keys{}, Collect: []string{"*"}, HomeRegion: home,
-			Regions: config.Regions{Names: s.regions}, IdentityStore: &config.IdentityStore{ID: "d-1234567890", Region: home},
+			Name: "test", Activate: true, Keys: &config.Keys{}, Collect: tables, HomeRegion: home,
+			Regions: config.Regions{Names: s.regions}, IdentityStore: &config.IdentityStore{ID: identityStore, Region: home},
 		}},
 		Concurrency: config.Concurrency{Accounts: 1, Units: 1, PerService: 4, S3: 4},
 		Rates:       rates,
-		Retry:       config.Retry{MaxAttempts: attempts, MaxBackoff: time.Second, Timeout: time.Minute},
+		FullPull:    7 * 24 * time.Hour,
+		CloudTrail:  config.CloudTrail{LookBack: time.Hour},
+		Metrics: config.Metrics{LookBack: time.Hour, Namespaces: map[string]config.Namespace{
+			metricNamespace: {Period: time.Minute, Metrics: map[string][]string{metricName: {"Average"}}},
+		}},
+		Retry: config.Retry{MaxAttempts: attempts, MaxBackoff: time.Second, Timeout: time.Minute},
 	}
 }
 
@@ -228,6 +244,9 @@ func (r *result) rows(t *testing.T, table string) []row {
 			}
 		}
 	}
+	if in.Schema.EventTime != "" {
+		return readEvents(t, in)
+	}
 	out, err := load.Table(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
@@ -236,6 +255,20 @@ func (r *result) rows(t *testing.T, table string) []row {
 		t.Errorf("table %s: load discards rows that the unit does not speak for: %v", table, out.Discarded)
 	}
 	return readParquet(t, out.File.Path, in.Schema)
+}
+
+// readEvents loads an event table as a run does, and reads all its days back.
+func readEvents(t *testing.T, in load.TableInput) []row {
+	t.Helper()
+	out, err := load.Events(t.Context(), in, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []row
+	for _, f := range out.Files {
+		rows = append(rows, readParquet(t, f.File.Path, in.Schema)...)
+	}
+	return rows
 }
 
 // silent observes nothing.
@@ -258,15 +291,27 @@ func one(c *extract.Collector, hooks ...fakeaws.Hook) scene {
 	return scene{collectors: []*extract.Collector{c}, hooks: hooks}
 }
 
-// operations are the distinct operations of the walk, as declared.
+// operations are the distinct operations of the walk, as declared, but for those
+// that stand in for others.
 func operations(c *extract.Collector) []string {
 	var names []string
 	for _, call := range c.Calls {
-		if !slices.Contains(names, call.Operation) {
+		if call.Instead == "" && !slices.Contains(names, call.Operation) {
 			names = append(names, call.Operation)
 		}
 	}
 	return names
+}
+
+// standIn is the operation that is called where the other is refused, "" where
+// there is none.
+func standIn(c *extract.Collector, operation string) string {
+	for _, call := range c.Calls {
+		if call.Instead == operation {
+			return call.Operation
+		}
+	}
+	return ""
 }
 
 // needs are the tables that cannot be had without the operation, those below

@@ -128,6 +128,9 @@ func wantMap(c schema.Column, elem string, v reflect.Value, secret bool) any {
 		if !key.IsValid() {
 			key, value = v.Index(i).FieldByName("TagKey"), v.Index(i).FieldByName("TagValue")
 		}
+		if !key.IsValid() {
+			key, value = v.Index(i).FieldByName("Name"), v.Index(i).FieldByName("Value")
+		}
 		k := key.Elem().String()
 		out[k] = want(c, elem, value, secret)
 		if secret || secretKey.MatchString(k) {

@@ -79,8 +79,10 @@ func services(b *bytes.Buffer, tables []table) {
 			scopes = append(scopes, strings.ReplaceAll(t.Scope, "_", " "))
 			t.count(needed, optional)
 			t.redacted(t.Schema.Columns, "", &redacted, &redacted)
-			if t.collector.Administrator != nil {
+			if a := t.collector.Administrator; a != nil && a.Option == "" {
 				view = "yes"
+			} else if a != nil {
+				view = "by `organization_views`"
 			}
 		}
 		maps.DeleteFunc(optional, func(o string, _ bool) bool { return needed[o] })

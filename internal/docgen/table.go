@@ -89,7 +89,12 @@ func (t table) scope() string {
 	case t.collector.AnyRegion:
 		words += "; each row has the region of its own item"
 	}
-	if a := t.collector.Administrator; a != nil {
+	switch a := t.collector.Administrator; {
+	case a == nil:
+	case a.Option != "" && slices.Contains(a.Tables, t.Name):
+		words += "; where a source asks for it by `organization_views: [" + a.Option +
+			"]`, the organization's view stands in for the accounts that it covers"
+	case a.Option == "":
 		words += "; where the organization has a delegated administrator for `" + a.Principal +
 			"`, that account's view stands in for the accounts and regions that it covers"
 	}
@@ -128,6 +133,8 @@ func (t table) purpose(o catalog.Operation) string {
 	switch {
 	case t.administrative(o.Name):
 		return "the delegated administrator's view; optional: without it the accounts are asked one by one"
+	case o.Instead != "":
+		purpose = "the rows where " + o.Instead + " is refused"
 	case len(o.Details) > 0:
 		purpose = "optional: " + t.but(o.Details)
 	case !t.calledFor(o.Name):

@@ -3,6 +3,7 @@ package fakeaws
 import (
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -18,6 +19,8 @@ type Values struct {
 	// Text returns the text of a leaf that needs a form of its own; "" leaves
 	// the plain one. ok false leaves the leaf empty.
 	Text func(Leaf) (text string, ok bool)
+	// Keys returns the keys of a map of text, where it is known which there are.
+	Keys func(Leaf) []string
 }
 
 // Leaf is a field that holds text.
@@ -38,9 +41,12 @@ func (v Values) Item(t reflect.Type, index int) (item reflect.Value, problems []
 }
 
 var (
-	tokenFields = []string{"NextToken", "Marker", "NextMarker", "ContinuationToken", "NextContinuationToken", "PaginationToken"}
-	timeType    = reflect.TypeFor[time.Time]()
-	bytesType   = reflect.TypeFor[[]byte]()
+	tokenFields = []string{
+		"NextToken", "Marker", "NextMarker", "ContinuationToken", "NextContinuationToken", "PaginationToken",
+		"StartRecordName", "StartRecordIdentifier", "NextRecordName", "NextRecordIdentifier", "ExclusiveStartTableName", "LastEvaluatedTableName",
+	}
+	timeType  = reflect.TypeFor[time.Time]()
+	bytesType = reflect.TypeFor[[]byte]()
 )
 
 // tokenOf returns the page token in an input.
@@ -70,23 +76,44 @@ func hasToken(t reflect.Type) bool {
 // from those of other parents, and repeat its name.
 func fillOutput(o Options, c *Call, out reflect.Value) (more bool, problems []string) {
 	in := reflect.ValueOf(c.Input).Elem()
-	f := filler{values: o.Values, service: c.Service, operation: c.Operation, items: 2, echo: map[string]string{}, asked: map[string][]string{}}
+	f := filler{values: o.Values, service: c.Service, operation: c.Operation, items: 2, echo: map[string]string{}, asked: map[string][]string{}, only: map[reflect.Type]string{}}
 	if o.Items != nil {
 		f.items = o.Items(c)
 	}
 	var names []string
 	f.parents(in, "", &names)
+	f.kinds(in, out.Type(), &names)
 	if len(names) > 0 {
 		f.scope = fmt.Sprintf("-%08x", uint32(hash(strings.Join(names, "\n"))))
 	}
-	f.paginated = hasToken(in.Type()) && hasToken(out.Type())
+	part := pagePart(out.Type())
+	f.paginated = hasToken(in.Type()) && (part >= 0 || hasToken(out.Type()))
 	if f.paginated {
 		f.first = c.Page * 2
 	}
 	f.fill(out, at{output: true})
 	more = f.paginated && c.Page+1 < pages
+	if part >= 0 {
+		out = out.Field(part).Elem()
+	}
 	page(out, more, c.Page+1)
 	return more, f.problems
+}
+
+// pagePart is the field that tells of another page where the output itself does
+// not; -1 where there is none.
+func pagePart(out reflect.Type) int {
+	if hasToken(out) {
+		return -1
+	}
+	return slices.IndexFunc(reflect.VisibleFields(out), func(field reflect.StructField) bool {
+		t := field.Type
+		if t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct || !hasToken(t.Elem()) {
+			return false
+		}
+		_, ok := t.Elem().FieldByName("IsTruncated")
+		return ok
+	})
 }
 
 // parents collects the texts of the input, which name what is asked about.
@@ -109,6 +136,35 @@ func (f *filler) parents(in reflect.Value, path string, names *[]string) {
 			f.parents(v.Elem(), path+name+".", names)
 		}
 	}
+}
+
+// kinds collects what kind of items the input asks for: values of enums that
+// the items have a field of.
+func (f *filler) kinds(in reflect.Value, out reflect.Type, names *[]string) {
+	for i := range in.NumField() {
+		v := in.Field(i)
+		if v.Kind() != reflect.String || v.Len() == 0 || v.Type().PkgPath() == "" || !itemsHave(out, v.Type()) {
+			continue
+		}
+		f.only[v.Type()] = v.String()
+		*names = append(*names, in.Type().Field(i).Name+"="+v.String())
+	}
+}
+
+// itemsHave reports whether items of an output have a field of a type.
+func itemsHave(out, field reflect.Type) bool {
+	for i := range out.NumField() {
+		list := out.Field(i).Type
+		if list.Kind() != reflect.Slice || elem(list).Kind() != reflect.Struct {
+			continue
+		}
+		for j := range elem(list).NumField() {
+			if elem(list).Field(j).Type == field {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // page sets the fields of an output that say whether there is another page.
@@ -137,9 +193,10 @@ func page(out reflect.Value, more bool, next int) {
 type filler struct {
 	values             Values
 	service, operation string
-	echo               map[string]string   // names of parents, by field
-	asked              map[string][]string // names of things to describe, by field
-	scope              string              // tells values of different parents apart
+	echo               map[string]string       // names of parents, by field
+	asked              map[string][]string     // names of things to describe, by field
+	only               map[reflect.Type]string // kind of items, by enum
+	scope              string                  // tells values of different parents apart
 	paginated          bool
 	first              int    // position of the page's first item
 	items              int    // length of outermost lists
@@ -176,7 +233,7 @@ func (f *filler) fill(v reflect.Value, a at) {
 		v.Set(reflect.ValueOf(f.time(a)))
 		return
 	case t == bytesType:
-		v.SetBytes([]byte(f.plain(a)))
+		v.SetBytes([]byte(f.bytes(a)))
 		return
 	}
 	switch v.Kind() {
@@ -243,9 +300,12 @@ func (f *filler) list(v reflect.Value, a at) {
 	if outermost {
 		n = f.items
 	}
+	if item := elem(v.Type()); outermost && f.paginated && item.Kind() == reflect.Struct {
+		n = f.below(kindOf(item.Name()), n)
+	}
 	a.inList = true
-	if asked := f.asked[a.name]; a.depth == 1 && len(asked) > 0 && elem(v.Type()).Kind() == reflect.Struct {
-		f.described(v, a, asked)
+	if asked, id := f.askedFor(elem(v.Type()), a); len(asked) > 0 {
+		f.described(v, a, asked, id)
 		return
 	}
 	s := reflect.MakeSlice(v.Type(), n, n)
@@ -266,21 +326,63 @@ func (f *filler) list(v reflect.Value, a at) {
 	v.Set(s)
 }
 
-// described fills one item for each name that the input has in a field of the
-// list's name.
-func (f *filler) described(v reflect.Value, a at, names []string) {
+// askedFor returns the names that the input asks about, if a list of the output
+// has an item for each, and the field of the items that repeats them. The input
+// has them in a field called like the list, or in one called like that field,
+// with the list's name before it or without.
+func (f *filler) askedFor(item reflect.Type, a at) (names []string, id string) {
+	if a.depth != 1 || item.Kind() != reflect.Struct {
+		return nil, ""
+	}
+	if names = f.asked[a.name]; len(names) > 0 {
+		for _, suffix := range []string{"Arn", "Name", "Id"} {
+			id = strings.TrimSuffix(a.name, "s") + suffix
+			if field, ok := item.FieldByName(id); ok && field.Type == reflect.TypeFor[*string]() {
+				return names, id
+			}
+		}
+		return names, ""
+	}
+	for _, plural := range slices.Sorted(maps.Keys(f.asked)) {
+		if strings.HasPrefix(plural, "Owner") {
+			continue // whose they are, and not which
+		}
+		names, id := f.asked[plural], strings.TrimSuffix(strings.TrimSuffix(plural, "s"), "List")
+		for _, id := range []string{id, strings.TrimPrefix(id, strings.TrimSuffix(a.name, "s"))} {
+			if field, ok := item.FieldByName(id); ok && field.Type == reflect.TypeFor[*string]() {
+				return names, id
+			}
+		}
+	}
+	return nil, ""
+}
+
+// below ends a tree of things of one kind at its second generation.
+func (f *filler) below(kind string, n int) int {
+	const leaf = "-leaf"
+	for _, parent := range f.echo {
+		switch {
+		case !strings.HasPrefix(parent, strings.ToLower(plainChars.Replace(kind))):
+		case strings.HasSuffix(parent, leaf):
+			return 0
+		default:
+			f.scope += leaf
+			return n
+		}
+	}
+	return n
+}
+
+// described fills one item for each name.
+func (f *filler) described(v reflect.Value, a at, names []string, id string) {
 	s := reflect.MakeSlice(v.Type(), len(names), len(names))
 	index, kind := f.index, f.kind
 	a.path, f.kind = "", kindOf(elem(v.Type()).Name())
 	for i, name := range names {
 		f.index = int(hash(name) % 1_000_000)
 		f.fill(s.Index(i), a)
-		for _, suffix := range []string{"Arn", "Name", "Id"} {
-			id := s.Index(i).FieldByName(strings.TrimSuffix(a.name, "s") + suffix)
-			if id.IsValid() && id.Type() == reflect.TypeFor[*string]() {
-				id.Set(reflect.ValueOf(&name))
-				break
-			}
+		if id != "" {
+			s.Index(i).FieldByName(id).Set(reflect.ValueOf(&name))
 		}
 	}
 	f.index, f.kind = index, kind
@@ -305,6 +407,17 @@ func elem(t reflect.Type) reflect.Type {
 
 func (f *filler) mapping(v reflect.Value, a at) {
 	m := reflect.MakeMap(v.Type())
+	if f.values.Keys != nil {
+		for _, key := range f.values.Keys(f.describe(a)) {
+			value := reflect.New(v.Type().Elem()).Elem()
+			f.fill(value, a.field(key))
+			m.SetMapIndex(reflect.ValueOf(key).Convert(v.Type().Key()), value)
+		}
+		if m.Len() > 0 {
+			v.Set(m)
+			return
+		}
+	}
 	for i := range 2 {
 		e := a
 		e.path = fmt.Sprintf("%s[k%d]", a.path, i)
@@ -341,16 +454,23 @@ func (f *filler) dynamic(v reflect.Value, a at) {
 
 // text returns a value of the enum, or text of the leaf's form.
 func (f *filler) text(t reflect.Type, a at) string {
+	if only, ok := f.only[t]; ok && a.depth <= 2 {
+		return only
+	}
 	if t.PkgPath() != "" {
 		if values := reflect.Zero(t).MethodByName("Values"); values.IsValid() {
 			all := values.Call(nil)[0]
-			return all.Index(int((f.number(a) + uint64(f.index)) % uint64(all.Len()))).String()
+			own := f.own(a)
+			for i := range all.Len() {
+				if all.Index(i).String() == own {
+					return own
+				}
+			}
+			return all.Index(int(f.number(a) % uint64(all.Len()))).String()
 		}
 	}
-	if f.values.Text != nil {
-		if text, ok := f.values.Text(f.describe(a)); ok && text != "" {
-			return text
-		}
+	if own := f.own(a); own != "" {
+		return own
 	}
 	if parent, ok := f.echo[a.name]; ok && a.depth <= 2 {
 		return parent
@@ -366,6 +486,28 @@ func (f *filler) text(t reflect.Type, a at) string {
 		return "arn:aws:" + strings.ToLower(strings.ReplaceAll(f.service, " ", "-")) + ":us-east-1:" + Account + ":" + plain
 	}
 	return plain
+}
+
+// own is the text that a leaf is to have, where it needs one of its own.
+func (f *filler) own(a at) string {
+	if f.values.Text == nil {
+		return ""
+	}
+	text, ok := f.values.Text(f.describe(a))
+	if !ok {
+		return ""
+	}
+	return text
+}
+
+// bytes returns the text of a leaf of bytes.
+func (f *filler) bytes(a at) string {
+	if f.values.Text != nil {
+		if text, ok := f.values.Text(f.describe(a)); ok && text != "" {
+			return text
+		}
+	}
+	return f.plain(a)
 }
 
 func (f *filler) describe(a at) Leaf {

@@ -31,16 +31,86 @@ var details = map[string]map[string]map[string]string{
 		"ListTagsForResource": {"Tags": "Tags"},
 		"ListParents":         {"Id": "ParentId", "Type": told}, // r- begins roots, ou- units
 	},
-	"aws_iam_users": {"GetAccountAuthorizationDetails": nil},
-	"aws_iam_roles": {"ListRoles": nil},
+	"aws_organizations_organizational_units": {"ListTagsForResource": {"Tags": "Tags"}},
+	"aws_organizations_policies": {
+		"ListTagsForResource":  {"Tags": "Tags"},
+		"DescribePolicy":       {"Content": "Content", "PolicySummary": told},
+		"ListTargetsForPolicy": {"Targets": "Targets"},
+	},
+	"aws_organizations_delegated_administrators": {"ListDelegatedServicesForAccount": {"DelegatedServices": "DelegatedServices"}},
+	"aws_ssoadmin_permission_sets": {
+		"ListManagedPoliciesInPermissionSet":                 {"Policies": "ManagedPolicies"},
+		"ListCustomerManagedPolicyReferencesInPermissionSet": {"Policies": "CustomerManagedPolicies"},
+		"GetInlinePolicyForPermissionSet":                    {"InlinePolicy": "InlinePolicy"},
+	},
+	"aws_elbv2_load_balancers": {"DescribeTags": {"Tags": "Tags"}, "DescribeLoadBalancerAttributes": {"Attributes": "Attributes"}},
+	"aws_elbv2_listeners":      {"DescribeTags": {"Tags": "Tags"}},
+	"aws_elbv2_target_groups":  {"DescribeTags": {"Tags": "Tags"}},
+	"aws_elb_load_balancers":   {"DescribeTags": {"Tags": "Tags"}, "DescribeLoadBalancerAttributes": {"LoadBalancerAttributes": "Attributes"}},
+	"aws_route53_hosted_zones": {
+		"ListTagsForResources":    {"Tags": "Tags"},
+		"GetHostedZone":           {"DelegationSet": "DelegationSet", "VPCs": "VPCs", "HostedZone": told},
+		"GetDNSSEC":               {"Status": "DNSSECStatus", "KeySigningKeys": "KeySigningKeys"},
+		"ListQueryLoggingConfigs": {"QueryLoggingConfig": "QueryLoggingConfig"},
+	},
+	"aws_cloudfront_distributions": {
+		"ListTagsForResource": {"Tags": "Tags"},
+		"GetDistribution":     {"DefaultRootObject": "DefaultRootObject", "Logging": "Logging"},
+	},
+	"aws_config_configuration_recorders": {
+		"DescribeConfigurationRecorderStatus": {"": "Status"},
+		"DescribeDeliveryChannels":            {"": "DeliveryChannel"},
+	},
+	"aws_config_rules":          {"ListTagsForResource": {"Tags": "Tags"}},
+	"aws_config_aggregators":    {"ListTagsForResource": {"Tags": "Tags"}},
+	"aws_acm_certificates":      {"ListTagsForCertificate": {"Tags": "Tags"}},
+	"aws_iam_users":             {"GetAccountAuthorizationDetails": nil},
+	"aws_iam_roles":             {"ListRoles": nil},
+	"aws_iam_account_summaries": {"ListAccountAliases": {"AccountAliases": "AccountAliases", "IsTruncated": leftOut}},
+	"aws_iam_saml_providers": {"GetSAMLProvider": {
+		"CreateDate": told, "ValidUntil": told, "SAMLMetadataDocument": leftOut, "SAMLProviderUUID": "SAMLProviderUUID",
+		"AssertionEncryptionMode": "AssertionEncryptionMode", "PrivateKeyList": "PrivateKeyList", "Tags": "Tags",
+	}},
+	"aws_iam_oidc_providers":    {"GetOpenIDConnectProvider": nil},
+	"aws_iam_instance_profiles": {"ListInstanceProfileTags": {"Tags": "Tags", "IsTruncated": leftOut}},
+	"aws_cognito_user_pools":    {"DescribeUserPool": nil},
+	"aws_connect_instances":     {"ListTagsForResource": {"Tags": "Tags"}},
+	"aws_ds_directories":        {"ListTagsForResource": {"Tags": "Tags"}},
 	"aws_iam_access_keys": {"GetAccessKeyLastUsed": {
 		"UserName": "UserName", "AccessKeyLastUsed.LastUsedDate": "LastUsedDate",
 		"AccessKeyLastUsed.Region": "LastUsedRegion", "AccessKeyLastUsed.ServiceName": "LastUsedServiceName",
 	}},
+	"aws_ecs_task_definitions": {"DescribeTaskDefinition": {"tags": "Tags"}},
+	"aws_efs_file_systems": {
+		"DescribeFileSystemPolicy":       {"Policy": "Policy", "FileSystemId": told},
+		"DescribeBackupPolicy":           {"BackupPolicy": "BackupPolicy"},
+		"DescribeLifecycleConfiguration": {"LifecyclePolicies": "LifecyclePolicies"},
+	},
+	"aws_efs_mount_targets": {"DescribeMountTargetSecurityGroups": {"SecurityGroups": "SecurityGroups"}},
 	"aws_ecr_repositories": {
 		"ListTagsForResource": {"tags": "Tags"},
 		"GetRepositoryPolicy": {"policyText": "Policy", "registryId": told, "repositoryName": told},
 		"GetLifecyclePolicy":  {"lifecyclePolicyText": "LifecyclePolicy", "registryId": told, "repositoryName": told, "lastEvaluatedAt": leftOut},
+	},
+	"aws_kms_keys": {
+		"ListAliases":          {"Aliases": "Aliases"},
+		"ListResourceTags":     {"Tags": "Tags"},
+		"GetKeyRotationStatus": {"KeyRotationEnabled": "KeyRotationEnabled"},
+	},
+	"aws_secretsmanager_secrets": {"GetResourcePolicy": {"ResourcePolicy": "ResourcePolicy", "ARN": told, "Name": told}},
+	"aws_sns_topics":             {"ListTagsForResource": {"Tags": "Tags"}},
+	"aws_sqs_queues":             {"ListQueueTags": {"Tags": "Tags"}},
+	"aws_dynamodb_tables": {
+		"DescribeContinuousBackups": {"ContinuousBackupsDescription": "ContinuousBackups"},
+		"DescribeTimeToLive":        {"TimeToLiveDescription": "TimeToLive"},
+		"ListTagsOfResource":        {"Tags": "Tags"},
+	},
+	"aws_backup_vaults":    {"ListTags": {"Tags": "Tags"}},
+	"aws_securityhub_hubs": {"GetAdministratorAccount": {"Administrator": "Administrator"}},
+	"aws_cloudtrail_trails": {
+		"GetTrailStatus":    {"": "Status"},
+		"GetEventSelectors": {"EventSelectors": "EventSelectors", "AdvancedEventSelectors": "AdvancedEventSelectors", "TrailARN": told},
+		"ListTags":          {"Tags": "Tags"},
 	},
 	"aws_lambda_functions": {
 		"ListTags":  {"Tags": "Tags"},
@@ -74,27 +144,50 @@ const (
 // moving are values that change from call to call: only whether they are there
 // is compared.
 var moving = map[string]bool{
-	"aws_iam_access_keys.last_used_date":          true,
-	"aws_iam_access_keys.last_used_region":        true,
-	"aws_iam_access_keys.last_used_service_name":  true,
-	"aws_iam_roles.role_last_used":                true,
-	"aws_rds_db_clusters.latest_restorable_time":  true,
-	"aws_rds_db_instances.latest_restorable_time": true,
+	"aws_efs_file_systems.size_in_bytes.timestamp":              true,
+	"aws_cloudtrail_trails.status.latest_delivery_attempt_time": true,
+	"aws_cloudtrail_trails.status.latest_delivery_time":         true,
+	"aws_iam_access_keys.last_used_date":                        true,
+	"aws_iam_access_keys.last_used_region":                      true,
+	"aws_iam_access_keys.last_used_service_name":                true,
+	"aws_iam_roles.role_last_used":                              true,
+	"aws_iam_credential_reports.access_key_1_last_used_date":    true,
+	"aws_rds_db_clusters.latest_restorable_time":                true,
+	"aws_rds_db_instances.latest_restorable_time":               true,
 }
 
 // unsent are values that the SDK cannot tell from false or 0 where AWS, or moto,
 // leaves them out.
 var unsent = map[string]bool{
-	"aws_ecs_container_instances.version":                           true,
-	"aws_ecs_services.enable_ecs_managed_tags":                      true,
-	"aws_ecs_services.enable_execute_command":                       true,
-	"aws_eks_clusters.resources_vpc_config.endpoint_private_access": true,
-	"aws_eks_clusters.resources_vpc_config.endpoint_public_access":  true,
+	"aws_ecs_container_instances.version":                                          true,
+	"aws_ecs_services.enable_ecs_managed_tags":                                     true,
+	"aws_ecs_services.enable_execute_command":                                      true,
+	"aws_ecs_tasks.enable_execute_command":                                         true,
+	"aws_ecs_tasks.version":                                                        true,
+	"aws_eks_clusters.resources_vpc_config.endpoint_private_access":                true,
+	"aws_eks_clusters.resources_vpc_config.endpoint_public_access":                 true,
+	"aws_cognito_user_pools.admin_create_user_config.unused_account_validity_days": true,
+	"aws_ds_directories.radius_settings.radius_retries":                            true,
+	"aws_ds_directories.radius_settings.use_same_username":                         true,
 }
 
 // coarse are times that AWS sends as a number of seconds, of which the SDK
 // reads milliseconds; moto's has more digits.
-var coarse = map[string]bool{"aws_organizations_accounts.joined_timestamp": true}
+var coarse = map[string]bool{
+	"aws_efs_file_systems.creation_time":                                                    true,
+	"aws_fsx_backups.creation_time":                                                         true,
+	"aws_backup_vaults.creation_date":                                                       true,
+	"aws_backup_vaults.lock_date":                                                           true,
+	"aws_kms_keys.creation_date":                                                            true,
+	"aws_kms_keys.deletion_date":                                                            true,
+	"aws_secretsmanager_secrets.deleted_date":                                               true,
+	"aws_organizations_accounts.joined_timestamp":                                           true,
+	"aws_organizations_delegated_administrators.delegation_enabled_date":                    true,
+	"aws_organizations_delegated_administrators.delegated_services.delegation_enabled_date": true,
+	"aws_organizations_delegated_administrators.joined_timestamp":                           true,
+	"aws_ssoadmin_instances.created_date":                                                   true,
+	"aws_ssoadmin_permission_sets.created_date":                                             true,
+}
 
 // secretTag matches keys of tags whose values are removed.
 var secretTag = regexp.MustCompile(`(?i)(secret|token|passw|apikey|credential)`)
@@ -364,7 +457,7 @@ func (c *comparison) object(path string, columns []schema.Column, want, got map[
 		if !ok {
 			v = nil
 		}
-		if column.Name == "tags" && path == c.schema.Table && v == nil {
+		if column.Name == "tags" && path == c.schema.Table && v == nil && !slices.Contains(lacking[path], "tags") {
 			v = []any{} // AWS leaves the list out where there are none
 		}
 		if v == nil && path == c.schema.Table && slices.Contains([]string{"account_id", "region", "arn"}, column.Name) {

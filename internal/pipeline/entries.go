@@ -13,8 +13,9 @@ import (
 // book is what the run knows of each table: who was asked with what outcome.
 type book struct {
 	entries map[string][]load.Entry
-	units   map[string][]load.Unit // finished units with rows to load
-	touched map[string]bool        // some place is not merely kept
+	units   map[string][]load.Unit                                 // finished units with rows to load
+	touched map[string]bool                                        // some place is not merely kept
+	mark    func(source, table string, p extract.Place) spool.Mark // of earlier runs
 }
 
 // enter adds an outcome for the places of a unit.
@@ -26,37 +27,49 @@ func (b *book) enter(table string, e load.Entry, c *extract.Collector, covers []
 	switch {
 	case c.AnyAccount:
 		e.Match = spool.Place{Account: "*", Region: "*"}
+	case len(covers) > 0:
+		b.enterView(table, e, c, covers)
+		return
 	case c.AnyRegion:
 		e.Match = spool.Place{Account: e.Account, Region: "*"}
-	case len(covers) > 0:
-		b.enterView(table, e, covers)
-		return
 	default:
 		e.Match = spool.Place{Account: e.Account, Region: e.Region}
+	}
+	b.add(table, e)
+}
+
+// add keeps the mark of a place that was not read this time. Where its rows
+// leave the warehouse the next run begins anew.
+func (b *book) add(table string, e load.Entry) {
+	if e.Outcome.Kind.Rows() != outcome.Replaced {
+		e.Mark = b.mark(e.Source, table, spool.Place{Account: e.Account, Region: e.Region})
 	}
 	b.entries[table] = append(b.entries[table], e)
 }
 
 // enterView adds an entry for each place that an administrator's view covers.
 // The calls stand with the account that was asked.
-func (b *book) enterView(table string, e load.Entry, covers []spool.Place) {
+func (b *book) enterView(table string, e load.Entry, c *extract.Collector, covers []spool.Place) {
 	counted := false
 	for _, place := range covers {
 		member := e
 		member.Account, member.Region, member.Match = place.Account, place.Region, place
+		if c.AnyRegion {
+			member.Match.Region = "*"
+		}
 		if counted || place.Account != e.CollectedAccount {
 			member.Calls, member.FailedCalls, member.Retries, member.Throttles = 0, 0, 0, 0
 		} else {
 			counted = true
 		}
-		b.entries[table] = append(b.entries[table], member)
+		b.add(table, member)
 	}
 }
 
 // newBook puts together the plan, the journal, and what earlier runs cover of
 // sources that this one does not ask.
 func newBook(r *extract.Run, plan *extract.Plan, s *spool.Spool, previous extract.Previous) (*book, error) {
-	b := &book{entries: map[string][]load.Entry{}, units: map[string][]load.Unit{}, touched: map[string]bool{}}
+	b := &book{entries: map[string][]load.Entry{}, units: map[string][]load.Unit{}, touched: map[string]bool{}, mark: r.Mark}
 	journal := map[spool.UnitID]spool.Unit{}
 	for u, err := range s.Units() {
 		if err != nil {
@@ -104,6 +117,7 @@ func (b *book) planned(p *extract.Planned, journal map[spool.UnitID]spool.Unit) 
 	for _, r := range done.Tables {
 		e := blank
 		e.Outcome, e.StartedAt, e.EndedAt = r.Outcome, done.StartedAt, done.EndedAt
+		e.Mark, e.Incremental = r.Mark, r.Incremental
 		e.Calls, e.FailedCalls, e.Retries, e.Throttles = r.Calls, r.FailedCalls, r.Retries, r.Throttles
 		b.enter(r.Table, e, u.Collector, covers(r.Table))
 		b.units[r.Table] = append(b.units[r.Table], load.Unit{ID: done.ID, CollectedRegion: done.CollectedRegion, Result: r})

@@ -391,7 +391,10 @@ func (p *run) publish(ctx context.Context) error {
 		},
 	}
 	for _, l := range p.loaded {
-		publication.Tables = append(publication.Tables, load.TableFile{Schema: l.schema, File: l.out.File})
+		publication.Events = append(publication.Events, l.events...)
+		if l.schema.EventTime == "" {
+			publication.Tables = append(publication.Tables, load.TableFile{Schema: l.schema, File: l.out.File})
+		}
 	}
 	for _, name := range p.unchanged {
 		publication.Kept = append(publication.Kept, p.last[name].ManifestTable)

@@ -2,11 +2,13 @@ package pipeline
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/parquet-go/parquet-go"
 
 	"stocktake/extract"
 	"stocktake/internal/outcome"
+	"stocktake/internal/spool"
 )
 
 // coverageRecord is what planning needs of a row of stocktake_coverage.
@@ -18,6 +20,18 @@ type coverageRecord struct {
 	CollectedAccountID string `parquet:"collected_account_id,optional"`
 	Outcome            string `parquet:"outcome,optional"`
 	Rows               int64  `parquet:"rows,optional"`
+
+	// Files of before these columns do not have them.
+	ReadUntil  *int64 `parquet:"read_until,optional"` // microseconds
+	FullPullAt *int64 `parquet:"full_pull_at,optional"`
+}
+
+// instant is a time of a record; NULL is the zero time.
+func instant(micro *int64) time.Time {
+	if micro == nil {
+		return time.Time{}
+	}
+	return time.UnixMicro(*micro).UTC()
 }
 
 // readCoverage reads the coverage that the last commit left.
@@ -35,6 +49,7 @@ func readCoverage(path string) (extract.Previous, error) {
 		p.Coverage[i] = extract.Covered{
 			Source: r.Source, Table: r.TableName, Account: r.AccountID, Region: r.Region,
 			CollectedAccount: r.CollectedAccountID, CollectedRegion: r.Region, Outcome: kind, Rows: r.Rows,
+			Mark: spool.Mark{Until: instant(r.ReadUntil), Full: instant(r.FullPullAt)},
 		}
 	}
 	return p, nil

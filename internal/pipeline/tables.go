@@ -8,16 +8,19 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"stocktake/extract"
 	"stocktake/internal/schema"
 	"stocktake/internal/spool"
 	"stocktake/load"
 	"stocktake/schemas"
 )
 
-// loaded is a table whose next file is written.
+// loaded is a table whose next file is written, or an event table and the files
+// that the run adds to it.
 type loaded struct {
 	schema *schema.Schema
 	out    load.TableOutput
+	events []load.EventFile
 }
 
 // writers is the number of tables that are written at once.
@@ -76,13 +79,19 @@ func (p *run) writeTable(ctx context.Context, name string) (loaded, error) {
 		Schema: s, Spool: p.spool, Units: p.book.units[name], Entries: p.book.entries[name],
 		Now: p.now(), MaxAge: p.o.Config.Carry.MaxAge, Staging: p.staging, RunID: p.id, Version: p.o.Program,
 	}
+	if s.EventTime != "" {
+		// Views need one file to know the columns.
+		first := !slices.ContainsFunc(p.previous.Coverage, func(c extract.Covered) bool { return c.Table == name })
+		out, err := load.Events(ctx, in, first)
+		return loaded{schema: s, out: load.TableOutput{Entries: out.Entries}, events: out.Files}, err
+	}
 	var out load.TableOutput
 	err = p.withPrevious(ctx, name, func(previous *load.Previous) (err error) {
 		in.Previous = previous
 		out, err = load.Table(ctx, in)
 		return err
 	})
-	return loaded{s, out}, err
+	return loaded{schema: s, out: out}, err
 }
 
 // withPrevious calls f with the file that the last commit has of a table, nil

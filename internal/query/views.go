@@ -222,6 +222,20 @@ func tablesNamed(sql string, behind map[string][]string) []string {
 	return slices.Compact(found)
 }
 
+// ReadEvents is the text of a view over the files, or globs, of an event table:
+// of rows that were read more than once it shows the last reading. A filter on
+// the time of the events still skips files, since the time is part of what rows
+// are compared by.
+func ReadEvents(files []string, key []string, eventTime string) string {
+	var by []string
+	for _, name := range append(slices.Clone(key), eventTime) {
+		if !slices.Contains(by, quoteName(name)) {
+			by = append(by, quoteName(name))
+		}
+	}
+	return ReadParquet(files) + " QUALIFY row_number() OVER (PARTITION BY " + strings.Join(by, ", ") + " ORDER BY extracted_at DESC) = 1"
+}
+
 // ReadParquet is the text of a view over files, or globs, of one table.
 func ReadParquet(files []string) string {
 	quoted := make([]string, len(files))

@@ -11,13 +11,21 @@ type Lock map[string]Locked
 // Locked is the shape of a schema: what readers and carried rows rely on.
 type Locked struct {
 	Minor   int      `json:"minor"`
+	Kind    string   `json:"kind,omitempty"` // how rows come in, where that is not as a whole
 	Key     []string `json:"key"`
 	Columns []string `json:"columns"` // "path type", nested fields as paths with dots
 }
 
 // Locked returns the shape of the schema.
 func (s *Schema) Locked() Locked {
-	return Locked{Minor: s.Minor, Key: s.Key, Columns: shape("", s.Columns)}
+	l := Locked{Minor: s.Minor, Key: s.Key, Columns: shape("", s.Columns)}
+	switch {
+	case s.EventTime != "":
+		l.Kind = "events by " + s.EventTime
+	case s.Incremental:
+		l.Kind = "incremental"
+	}
+	return l
 }
 
 func shape(path string, columns []Column) []string {
@@ -42,6 +50,9 @@ func (l Lock) Check(all map[string]*Schema) []string {
 		now := s.Locked()
 		if !slices.Equal(was.Key, now.Key) {
 			problems = append(problems, fmt.Sprintf("schemas/%s.json: the key changed from %v to %v: write a new major version", id, was.Key, now.Key))
+		}
+		if was.Kind != now.Kind {
+			problems = append(problems, fmt.Sprintf("schemas/%s.json: event_time or incremental changed from %q to %q: write a new major version", id, was.Kind, now.Kind))
 		}
 		for _, c := range was.Columns {
 			if !slices.Contains(now.Columns, c) {

@@ -25,10 +25,12 @@ type Schema struct {
 	Version     int      `json:"version"` // major: another folder in the warehouse
 	Minor       int      `json:"minor"`   // counts added columns
 	Description string   `json:"description"`
-	Key         []string `json:"key"`             // columns that together are unique in the table
-	ARN         string   `json:"arn,omitempty"`   // source of column arn
-	Tags        string   `json:"tags,omitempty"`  // source of column tags
-	Owner       *Owner   `json:"owner,omitempty"` // where the item itself names whom it is about
+	Key         []string `json:"key"`                   // columns that together are unique in the table
+	ARN         string   `json:"arn,omitempty"`         // source of column arn
+	Tags        string   `json:"tags,omitempty"`        // source of column tags
+	Owner       *Owner   `json:"owner,omitempty"`       // where the item itself names whom it is about
+	EventTime   string   `json:"event_time,omitempty"`  // column that says when; set where rows are added and never replaced
+	Incremental bool     `json:"incremental,omitempty"` // what changed is asked for, and not always everything
 	Internal    bool     `json:"internal,omitempty"`
 	Columns     []Column `json:"columns"`
 }
@@ -81,11 +83,13 @@ var (
 		{Name: "run_id", Type: "utf8", Description: "Run that read the row."},
 		{Name: "extracted_at", Type: "timestamp", Description: "When the row was read (UTC)."},
 	}
+	confirmed = Column{Name: "last_confirmed_at", Type: "timestamp",
+		Description: "When the row was last known to be as it is: it was read then, or was not among what had changed (UTC)."}
 )
 
 // IsStandard reports whether name is a standard column.
 func IsStandard(name string) bool {
-	return slices.ContainsFunc(head, func(c Column) bool { return c.Name == name }) ||
+	return name == confirmed.Name || slices.ContainsFunc(head, func(c Column) bool { return c.Name == name }) ||
 		slices.ContainsFunc(tail, func(c Column) bool { return c.Name == name })
 }
 
@@ -101,7 +105,11 @@ func (s *Schema) AllColumns() []Column {
 	if s.Owner != nil {
 		all[1].Source, all[2].Source = s.Owner.AccountID, s.Owner.Region
 	}
-	return slices.Concat(all, s.Columns, tail)
+	all = slices.Concat(all, s.Columns, tail)
+	if s.Incremental {
+		all = append(all, confirmed)
+	}
+	return all
 }
 
 // ID is the table with its major version, as in "aws_ec2_volumes.v1".
@@ -241,6 +249,12 @@ func (s *Schema) validate() error {
 		return err
 	}
 	all := s.AllColumns()
+	if s.EventTime != "" && !slices.ContainsFunc(all, func(c Column) bool { return c.Name == s.EventTime && c.Type == "timestamp" }) {
+		return fmt.Errorf("event_time %q: expected the name of a timestamp column", s.EventTime)
+	}
+	if s.EventTime != "" && s.Incremental {
+		return fmt.Errorf("incremental: expected it only where rows are replaced, found it beside event_time")
+	}
 	for _, k := range s.Key {
 		i := slices.IndexFunc(all, func(c Column) bool { return c.Name == k })
 		if i < 0 {

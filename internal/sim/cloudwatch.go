@@ -27,6 +27,8 @@ func cloudwatchService() service {
 		operations: []operation{
 			op(describeAlarms, "AlarmTypes", "AlarmNames", "StateValue", "MaxRecords", "NextToken"),
 			op(alarmTags, "ResourceARN"),
+			op(listMetrics, "Namespace", "MetricName", "RecentlyActive", "NextToken"),
+			op(getMetricData, "MetricDataQueries", "StartTime", "EndTime", "ScanBy", "NextToken"),
 		},
 	}
 }

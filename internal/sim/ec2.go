@@ -12,7 +12,7 @@ func ec2Service() service {
 	return service{
 		id: "EC2", name: "ec2", dialect: ec2Dialect,
 		notEnabled: Fault{"OptInRequired", "You are not subscribed to this service.", 403},
-		operations: slices.Concat(connectionOperations(), imageOperations(), []operation{
+		operations: slices.Concat(connectionOperations(), imageOperations(), settingsOperations(), []operation{
 			op(describeRegions, "AllRegions", "RegionNames"),
 			op(describeInstances, "InstanceIds", "IncludeManagedResources", "MaxResults", "NextToken"),
 			op(describeVolumes, "VolumeIds", "IncludeManagedResources", "MaxResults", "NextToken"),

@@ -101,8 +101,8 @@ func (s *site) interfaceOfService(n int) types.NetworkInterface {
 		managed(strings.ToUpper("AROA"+d.upper(17))+":"+s.a.id, "amazon-aws", "AWS Lambda VPC ENI-"+s.functionName(d.n(s.Functions))+"-"+d.uuid())
 	case x%6 == 2 && s.Databases > 0:
 		managed("amazon-rds", "amazon-rds", "RDSNetworkInterface")
-	case x%6 == 3:
-		managed("amazon-elb", "amazon-elb", "ELB app/"+s.a.prod.name+"-"+s.a.env+"/"+d.hex(16))
+	case x%6 == 3 && s.publicBalancers() > 0:
+		managed("amazon-elb", "amazon-elb", "ELB "+s.balancerPath(0))
 		if s.tier(subnet) == "public" {
 			s.associate(&i, publicAddress(d), "amazon-elb")
 		}

@@ -19,6 +19,7 @@ func ecsService() service {
 			func(m *string) smithy.APIError { return &types.ServerException{Message: m} },
 			func(m *string) smithy.APIError { return &types.InvalidParameterException{Message: m} },
 			func(m *string) smithy.APIError { return &types.ClusterNotFoundException{Message: m} },
+			func(m *string) smithy.APIError { return &types.ClientException{Message: m} },
 		),
 		operations: []operation{
 			op(listECSClusters, "MaxResults", "NextToken"),
@@ -27,6 +28,10 @@ func ecsService() service {
 			op(describeServices, "Cluster", "Services", "Include"),
 			op(listContainerInstances, "Cluster", "MaxResults", "NextToken"),
 			op(describeContainerInstances, "Cluster", "ContainerInstances", "Include"),
+			op(listTasks, "Cluster", "MaxResults", "NextToken"),
+			op(describeTasks, "Cluster", "Tasks", "Include"),
+			op(listTaskDefinitions, "Status", "MaxResults", "NextToken"),
+			op(describeTaskDefinition, "TaskDefinition", "Include"),
 		},
 	}
 }
@@ -62,7 +67,7 @@ func describeECSClusters(c *call, in *ecs.DescribeClustersInput) (*ecs.DescribeC
 		}
 		out.Clusters = append(out.Clusters, types.Cluster{
 			ClusterArn: aws.String(arn), ClusterName: aws.String(s.ecsClusterName(n)), Status: aws.String("ACTIVE"),
-			ActiveServicesCount: int32(len(ecsServices)), RunningTasksCount: int32(2 * len(ecsServices)),
+			ActiveServicesCount: int32(len(ecsServices)), RunningTasksCount: int32(tasksPerService * len(ecsServices)),
 			CapacityProviders: []string{"FARGATE", "FARGATE_SPOT"}, DefaultCapacityProviderStrategy: []types.CapacityProviderStrategyItem{},
 			Settings: []types.ClusterSetting{{Name: types.ClusterSettingNameContainerInsights, Value: aws.String(pickOf([]string{"enabled", "disabled"}, n))}},
 			Tags:     ecsTags(s.o.resourceTags(s.a, s.at("ecs cluster", n), "", "containers")),
@@ -118,18 +123,18 @@ func (s *site) ecsService(n, i int) types.Service {
 	for j := vpc; j < s.Subnets && len(network.Subnets) < 3; j += s.VPCs {
 		network.Subnets = append(network.Subnets, s.subnetID(j))
 	}
-	task := s.arn("ecs", "task-definition/"+s.a.prod.name+"-"+ecsServices[i]+":"+itoa(1+d.n(90)))
+	task := s.taskDefinitionARN(i, s.taskRevision(i))
 	created := aws.Time(d.before(s.o.anchor, 600))
 	configuration := &types.NetworkConfiguration{AwsvpcConfiguration: network}
 	return types.Service{
 		ServiceArn: aws.String(s.ecsServiceARN(n, i)), ServiceName: aws.String(ecsServices[i]), ClusterArn: aws.String(s.ecsClusterARN(n)),
-		Status: aws.String("ACTIVE"), DesiredCount: 2, RunningCount: 2, LaunchType: types.LaunchTypeFargate, PlatformVersion: aws.String("LATEST"),
+		Status: aws.String("ACTIVE"), DesiredCount: tasksPerService, RunningCount: tasksPerService, LaunchType: types.LaunchTypeFargate, PlatformVersion: aws.String("LATEST"),
 		PlatformFamily: aws.String("Linux"), TaskDefinition: aws.String(task), SchedulingStrategy: types.SchedulingStrategyReplica,
 		CreatedAt: created, CreatedBy: aws.String(s.o.directory(s.a).roleARNOf("~deploy")), NetworkConfiguration: configuration,
 		DeploymentConfiguration: &types.DeploymentConfiguration{MaximumPercent: aws.Int32(200), MinimumHealthyPercent: aws.Int32(100)},
 		DeploymentController:    &types.DeploymentController{Type: types.DeploymentControllerTypeEcs},
 		Deployments: []types.Deployment{{
-			Id: aws.String("ecs-svc/" + d.digits(19)), Status: aws.String("PRIMARY"), TaskDefinition: aws.String(task), DesiredCount: 2, RunningCount: 2,
+			Id: aws.String(s.deployment(n, i)), Status: aws.String("PRIMARY"), TaskDefinition: aws.String(task), DesiredCount: tasksPerService, RunningCount: tasksPerService,
 			CreatedAt: created, UpdatedAt: created, LaunchType: types.LaunchTypeFargate, NetworkConfiguration: configuration,
 			RolloutState: types.DeploymentRolloutStateCompleted, RolloutStateReason: aws.String("ECS deployment completed."),
 		}},

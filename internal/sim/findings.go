@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -114,7 +115,7 @@ func (b *findingBuilder) global() {
 			return
 		}
 	}
-	b.control("Config.1", "Configuration recording is on for all resources", types.SeverityLabelMedium, true)
+	b.control("Config.1", true)
 	b.on("AwsAccount", "AWS::::Account:"+s.a.id, nil, nil)
 }
 
@@ -149,17 +150,19 @@ func (b *findingBuilder) product(name, generator, id string) {
 }
 
 // control is the verdict of one of Security Hub's own checks. A check that passed is a finding too.
-func (b *findingBuilder) control(id, title string, severity types.SeverityLabel, passed bool) {
+func (b *findingBuilder) control(id string, passed bool) {
+	about := hubControls[indexOf(len(hubControls), func(i int) bool { return hubControls[i].id == id })]
+	severity := about.severity
 	b.product("Security Hub", "security-control/"+id, b.s.arn("securityhub", "security-control/"+id+"/finding/"+b.d.uuid()))
-	b.item.Title, b.item.Description = aws.String(title), aws.String("Checks that this holds: "+strings.ToLower(title[:1])+title[1:]+".")
+	b.item.Title, b.item.Description = aws.String(about.title), aws.String(about.description())
 	b.item.Types = []string{"Software and Configuration Checks/Industry and Regulatory Standards"}
 	b.item.Compliance = &types.Compliance{
 		Status: types.ComplianceStatusFailed, SecurityControlId: aws.String(id),
 		AssociatedStandards: []types.AssociatedStandard{{StandardsId: aws.String("standards/aws-foundational-security-best-practices/v/1.0.0")}},
-		RelatedRequirements: []string{"NIST.800-53.r5 AC-3", "NIST.800-53.r5 SC-7"},
+		RelatedRequirements: slices.Clone(hubRequirements),
 	}
 	b.item.Remediation = &types.Remediation{Recommendation: &types.Recommendation{
-		Text: aws.String("How to put this right stands in the documentation of the control."), Url: aws.String("https://docs.aws.amazon.com/console/securityhub/" + id + "/remediation"),
+		Text: aws.String("How to put this right stands in the documentation of the control."), Url: aws.String(about.remediation()),
 	}}
 	if passed {
 		b.item.Compliance.Status = types.ComplianceStatusPassed
@@ -214,7 +217,7 @@ func (b *findingBuilder) vulnerability(n int, v vulnerability) {
 }
 
 func (b *findingBuilder) reachable() {
-	b.product("GuardDuty", b.s.arn("guardduty", "detector/"+b.s.seed.s("detector").draw().hex(32)), b.s.arn("guardduty", "detector/"+b.s.seed.s("detector").draw().hex(32)+"/finding/"+b.d.hex(32)))
+	b.product("GuardDuty", b.s.detectorARN(), b.s.detectorARN()+"/finding/"+b.d.hex(32))
 	m := b.onMachine(0)
 	b.item.Title = aws.String("SSH logins are being guessed on " + m.id)
 	b.item.Description = aws.String(m.id + " answers on port 22 to the internet, and many addresses try passwords on it.")
@@ -224,13 +227,13 @@ func (b *findingBuilder) reachable() {
 
 func (b *findingBuilder) metadataToken(n int) {
 	i := b.s.instance(b.s.machine(n))
-	b.control("EC2.8", "Instances ask for a token before they answer metadata requests", types.SeverityLabelHigh, i.MetadataOptions.HttpTokens == "required")
+	b.control("EC2.8", i.MetadataOptions.HttpTokens == "required")
 	b.onMachine(n)
 }
 
 func (b *findingBuilder) unencryptedVolume(n int) {
 	v := b.s.disk(n)
-	b.control("EC2.3", "Attached volumes are encrypted", types.SeverityLabelMedium, v.encrypted || v.machine < 0)
+	b.control("EC2.3", v.encrypted || v.machine < 0)
 	b.on("AwsEc2Volume", b.s.arn("ec2", "volume/"+v.id), &types.ResourceDetails{AwsEc2Volume: &types.AwsEc2VolumeDetails{
 		VolumeId: aws.String(v.id), Encrypted: aws.Bool(v.encrypted), CreateTime: aws.String(hubTime(v.created)),
 	}}, nil)
@@ -242,7 +245,7 @@ func (b *findingBuilder) openGroup(g int) {
 	for _, r := range s.rulesOf(g) {
 		open = open || !r.egress && r.cidr == anywhere && r.from != 443 && r.from != 80
 	}
-	b.control("EC2.19", "Security groups keep ports with a high risk closed to the internet", types.SeverityLabelCritical, !open)
+	b.control("EC2.19", !open)
 	b.on("AwsEc2SecurityGroup", s.arn("ec2", "security-group/"+s.groupID(g)), &types.ResourceDetails{AwsEc2SecurityGroup: &types.AwsEc2SecurityGroupDetails{
 		GroupId: aws.String(s.groupID(g)), GroupName: aws.String(s.groupName(g)), OwnerId: aws.String(s.a.id), VpcId: aws.String(s.vpcID(g % s.VPCs)),
 	}}, nil)
@@ -250,7 +253,7 @@ func (b *findingBuilder) openGroup(g int) {
 
 func (b *findingBuilder) publicDatabase(n int) {
 	db := b.s.database(n)
-	b.control("RDS.2", "Database instances are not publicly accessible", types.SeverityLabelCritical, !db.public)
+	b.control("RDS.2", !db.public)
 	b.on("AwsRdsDbInstance", b.s.databaseARN(n), &types.ResourceDetails{AwsRdsDbInstance: &types.AwsRdsDbInstanceDetails{
 		DBInstanceIdentifier: aws.String(db.name), Engine: aws.String(db.engine.name), EngineVersion: aws.String(db.engine.version),
 		PubliclyAccessible: aws.Bool(db.public), StorageEncrypted: aws.Bool(db.encrypted), InstanceCreateTime: aws.String(hubTime(db.created)),
@@ -262,7 +265,7 @@ func (b *findingBuilder) function(n int) {
 	s := b.s
 	f := s.function(n)
 	old := strings.HasPrefix(string(f.Runtime), "python3.9")
-	b.control("Lambda.2", "Functions use supported runtimes", types.SeverityLabelMedium, !old)
+	b.control("Lambda.2", !old)
 	d := &types.AwsLambdaFunctionDetails{
 		FunctionName: f.FunctionName, Runtime: aws.String(string(f.Runtime)), Role: f.Role, Handler: f.Handler, MemorySize: f.MemorySize, Timeout: f.Timeout,
 		LastModified: f.LastModified, Version: f.Version, CodeSha256: f.CodeSha256,
@@ -275,19 +278,19 @@ func (b *findingBuilder) function(n int) {
 
 func (b *findingBuilder) openCluster(n int) {
 	public := b.s.cluster(n).ResourcesVpcConfig.EndpointPublicAccess
-	b.control("EKS.1", "Cluster endpoints are not open to the public", types.SeverityLabelHigh, !public)
+	b.control("EKS.1", !public)
 	b.on("AwsEksCluster", b.s.clusterARN(n), nil, nil)
 }
 
 func (b *findingBuilder) publicBucket(k bucket) {
-	b.control("S3.8", "Buckets block public access", types.SeverityLabelHigh, !k.public)
+	b.control("S3.8", !k.public)
 	b.on("AwsS3Bucket", b.s.o.bucketARN(k.name), &types.ResourceDetails{AwsS3Bucket: &types.AwsS3BucketDetails{
 		Name: aws.String(k.name), OwnerId: aws.String(b.s.o.canonicalID(b.s.a)), OwnerAccountId: aws.String(b.s.a.id),
 	}}, b.s.o.bucketTags(b.s.a, k))
 }
 
 func (b *findingBuilder) oldKey(dir *directory, user int, key accessKey) {
-	b.control("IAM.3", "Access keys are changed every 90 days", types.SeverityLabelMedium, b.s.now.Sub(key.created) < 90*24*time.Hour)
+	b.control("IAM.3", b.s.now.Sub(key.created) < 90*24*time.Hour)
 	status := types.AwsIamAccessKeyStatusInactive
 	if key.active {
 		status = types.AwsIamAccessKeyStatusActive

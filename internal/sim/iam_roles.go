@@ -133,12 +133,12 @@ func (d *directory) trust(i int) document {
 		s.Condition = map[string]any{"StringEquals": map[string]string{"sts:ExternalId": d.o.externalID(d.roleName(i))}}
 	case "sso":
 		s.Action = []string{"sts:AssumeRoleWithSAML", "sts:TagSession"}
-		s.Principal = map[string]any{"Federated": d.arn("saml-provider/AWSSSO_" + d.seed.s("saml").draw().hex(16) + "_DO_NOT_DELETE")}
+		s.Principal = map[string]any{"Federated": d.samlARN()}
 		s.Condition = map[string]any{"StringEquals": map[string]string{"SAML:aud": "https://signin.aws.amazon.com/saml"}}
 	case "pipeline":
 		s.Action = "sts:AssumeRoleWithWebIdentity"
-		s.Principal = map[string]any{"Federated": d.arn("oidc-provider/token.actions.githubusercontent.com")}
-		s.Condition = map[string]any{"StringLike": map[string]string{"token.actions.githubusercontent.com:sub": "repo:larkfield/" + d.a.prod.name + ":*"}}
+		s.Principal = map[string]any{"Federated": d.issuerARN(pipelineIssuer)}
+		s.Condition = map[string]any{"StringLike": map[string]string{pipelineIssuer + ":sub": "repo:larkfield/" + d.a.prod.name + ":*"}}
 	case "vendor":
 		s.Principal = root(d.o.vendorAccount())
 		if !d.o.problem(d.a, 0) { // one account forgot the condition

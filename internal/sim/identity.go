@@ -21,9 +21,19 @@ func ssoadminService() service {
 			func(m *string) smithy.APIError { return &ssotypes.ThrottlingException{Message: m} },
 			func(m *string) smithy.APIError { return &ssotypes.InternalServerException{Message: m} },
 			func(m *string) smithy.APIError { return &ssotypes.ValidationException{Message: m} },
+			func(m *string) smithy.APIError { return &ssotypes.ResourceNotFoundException{Message: m} },
 		),
 		operations: []operation{
 			op(identityAdministered(listInstances), "MaxResults", "NextToken", "RegionScope"),
+			op(identityAdministered(listPermissionSets), "InstanceArn", "MaxResults", "NextToken"),
+			op(identityAdministered(describePermissionSet), "InstanceArn", "PermissionSetArn"),
+			op(identityAdministered(listManagedPolicies), "InstanceArn", "PermissionSetArn", "MaxResults", "NextToken"),
+			op(identityAdministered(listCustomerManagedPolicies), "InstanceArn", "PermissionSetArn", "MaxResults", "NextToken"),
+			op(identityAdministered(getInlinePolicy), "InstanceArn", "PermissionSetArn"),
+			op(identityAdministered(getPermissionsBoundary), "InstanceArn", "PermissionSetArn"),
+			op(identityAdministered(listIdentityTags), "InstanceArn", "ResourceArn", "NextToken"),
+			op(identityAdministered(listProvisionedAccounts), "InstanceArn", "PermissionSetArn", "MaxResults", "NextToken"),
+			op(identityAdministered(listAccountAssignments), "InstanceArn", "PermissionSetArn", "AccountId", "MaxResults", "NextToken"),
 		},
 	}
 }
@@ -70,7 +80,7 @@ func listInstances(c *call, in *ssoadmin.ListInstancesInput) (*ssoadmin.ListInst
 	if c.region == c.o.IdentityRegion() || in.RegionScope == ssotypes.RegionScopeAllRegions {
 		id := c.o.identityStoreID()
 		list = append(list, ssotypes.InstanceMetadata{
-			InstanceArn: aws.String(c.o.arnPrefix() + ":sso:::instance/ssoins-" + c.o.seed.s("sso instance").draw().hex(16)), IdentityStoreId: aws.String(id),
+			InstanceArn: aws.String(c.o.instanceARN()), IdentityStoreId: aws.String(id),
 			IdentityStoreArn: aws.String(c.o.identityARN("identitystore/" + id)), OwnerAccountId: aws.String(c.o.management.id), Name: aws.String("larkfield"),
 			PrimaryRegion: aws.String(c.o.IdentityRegion()), Status: ssotypes.InstanceStatusActive, CreatedDate: aws.Time(c.o.anchor.AddDate(-4, 0, 11)),
 		})

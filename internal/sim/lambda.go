@@ -56,12 +56,17 @@ func (o *Organization) canary(i int) string {
 	return o.seed.s("canary").i(i % canaries).draw().alnum(28)
 }
 
-// environment holds settings and, as in too many companies, secrets.
+// environment is what a function runs with, if anything.
 func (s *site) environment(n int) map[string]string {
 	d := s.at("environment", n).draw()
 	if d.chance(20) {
 		return nil
 	}
+	return s.variables(d)
+}
+
+// variables are settings and, as in too many companies, secrets.
+func (s *site) variables(d *draw) map[string]string {
 	vars := map[string]string{"LOG_LEVEL": pick(d, []string{"info", "debug", "warn"}), "STAGE": s.a.env, "TABLE_NAME": s.a.prod.name + "-" + s.a.env}
 	for range 1 + d.n(2) {
 		switch secret := s.o.canary(d.n(canaries)); d.n(5) {

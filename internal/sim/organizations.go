@@ -26,6 +26,7 @@ func organizationsService() service {
 			func(m *string) smithy.APIError { return &types.ServiceException{Message: m} },
 			func(m *string) smithy.APIError { return &types.InvalidInputException{Message: m} },
 			func(m *string) smithy.APIError { return &types.ParentNotFoundException{Message: m} },
+			func(m *string) smithy.APIError { return &types.PolicyNotFoundException{Message: m} },
 			func(m *string) smithy.APIError { return &types.ChildNotFoundException{Message: m} },
 			func(m *string) smithy.APIError { return &types.TargetNotFoundException{Message: m} },
 			func(m *string) smithy.APIError { return &types.AccountNotFoundException{Message: m} },
@@ -35,7 +36,10 @@ func organizationsService() service {
 			op(describeOrganization),
 			op(administered(listAccounts), "MaxResults", "NextToken"),
 			op(administered(describeAccount), "AccountId"),
-			op(administered(listAccountTags), "ResourceId", "NextToken"),
+			op(administered(listOrganizationTags), "ResourceId", "NextToken"),
+			op(administered(listOrganizationPolicies), "Filter", "MaxResults", "NextToken"),
+			op(administered(describeOrganizationPolicy), "PolicyId"),
+			op(administered(listTargetsForPolicy), "PolicyId", "MaxResults", "NextToken"),
 			op(administered(listParents), "ChildId", "MaxResults", "NextToken"),
 			op(administered(listRoots), "MaxResults", "NextToken"),
 			op(administered(listUnits), "ParentId", "MaxResults", "NextToken"),
@@ -100,6 +104,13 @@ func (o *Organization) accountItem(a *account) types.Account {
 	return item
 }
 
+func (o *Organization) unitARN(u *unit) string {
+	if u.parent == nil {
+		return o.orgARN("root/" + o.orgID + "/" + u.id)
+	}
+	return o.orgARN("ou/" + o.orgID + "/" + u.id)
+}
+
 // unitPath is a unit's place in the form of AWS: o-…/r-…/ou-…/.
 func (o *Organization) unitPath(u *unit) string {
 	if u.parent == nil {
@@ -135,11 +146,13 @@ func describeAccount(c *call, in *organizations.DescribeAccountInput) (*organiza
 	return &organizations.DescribeAccountOutput{Account: &item}, nil
 }
 
-func listAccountTags(c *call, in *organizations.ListTagsForResourceInput) (*organizations.ListTagsForResourceOutput, error) {
+func listOrganizationTags(c *call, in *organizations.ListTagsForResourceInput) (*organizations.ListTagsForResourceOutput, error) {
 	id := aws.ToString(in.ResourceId)
 	var tags []tag
 	if a, ok := c.o.byID[id]; ok && c.o.isMember(a) {
 		tags = a.tags
+	} else if p, ok := c.o.orgPolicyByID(id); ok {
+		tags = p.tags
 	} else if u := c.o.unitByID(id); u == nil {
 		return nil, c.fault("TargetNotFoundException", 400, "You specified a target that doesn't exist.")
 	} else if u.parent != nil {
@@ -176,8 +189,7 @@ func listParents(c *call, in *organizations.ListParentsInput) (*organizations.Li
 func listRoots(c *call, in *organizations.ListRootsInput) (*organizations.ListRootsOutput, error) {
 	root := c.o.units[0]
 	return &organizations.ListRootsOutput{Roots: []types.Root{{
-		Id: aws.String(root.id), Name: aws.String(root.name), Arn: aws.String(c.o.orgARN("root/" + c.o.orgID + "/" + root.id)),
-		PolicyTypes: []types.PolicyTypeSummary{{Type: types.PolicyTypeServiceControlPolicy, Status: types.PolicyTypeStatusEnabled}},
+		Id: aws.String(root.id), Name: aws.String(root.name), Arn: aws.String(c.o.unitARN(root)), PolicyTypes: policyTypesInForce(),
 	}}}, nil
 }
 
@@ -191,7 +203,7 @@ func listUnits(c *call, in *organizations.ListOrganizationalUnitsForParentInput)
 			u := c.o.units[i]
 			return types.OrganizationalUnit{
 				Id: aws.String(u.id), Name: aws.String(u.name), Path: aws.String(c.o.unitPath(u)),
-				Arn: aws.String(c.o.orgARN("ou/" + c.o.orgID + "/" + u.id)),
+				Arn: aws.String(c.o.unitARN(u)),
 			}, u.parent == parent
 		})
 	return &organizations.ListOrganizationalUnitsForParentOutput{OrganizationalUnits: items, NextToken: next}, err
@@ -212,6 +224,7 @@ func listAccountsForParent(c *call, in *organizations.ListAccountsForParentInput
 var delegated = []string{
 	"securityhub.amazonaws.com", "guardduty.amazonaws.com", "inspector2.amazonaws.com", "access-analyzer.amazonaws.com",
 	"config.amazonaws.com", "sso.amazonaws.com", "account.amazonaws.com",
+	"resource-explorer-2.amazonaws.com",
 }
 
 func listDelegatedAdministrators(c *call, in *organizations.ListDelegatedAdministratorsInput) (*organizations.ListDelegatedAdministratorsOutput, error) {

@@ -3,6 +3,8 @@ package sim
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"slices"
+	"time"
 )
 
 // limits are a service's rules for the page size.
@@ -47,6 +49,19 @@ func page[T any](c *call, r request, l limits, n int, at func(i int) (T, bool)) 
 // all is for items that are never left out.
 func all[T any](at func(i int) T) func(i int) (T, bool) {
 	return func(i int) (T, bool) { return at(i), true }
+}
+
+// inOrder pages over items by their time, the oldest first. It makes all of them
+// for each page.
+func inOrder[T any](n int, at func(i int) (T, bool), when func(T) time.Time) (int, func(i int) (T, bool)) {
+	var items []T
+	for i := range n {
+		if item, ok := at(i); ok {
+			items = append(items, item)
+		}
+	}
+	slices.SortStableFunc(items, func(a, b T) int { return when(a).Compare(when(b)) })
+	return of(items)
 }
 
 // of pages over a list that is at hand.

@@ -17,17 +17,58 @@ var standardPace = pace{perSecond: 10, burst: 20}
 
 // paces holds the rates by service, and by service and operation where one differs.
 var paces = map[string]pace{
-	"ec2":                     {perSecond: 20, burst: 100},
-	"iam":                     {perSecond: 5, burst: 10, shared: true},
-	"organizations":           {perSecond: 5, burst: 10, shared: true},
-	"account":                 {perSecond: 5, burst: 10, shared: true},
-	"securityhub":             {perSecond: 10, burst: 30},
-	"securityhub.GetFindings": {perSecond: 3, burst: 6},
-	"ssoadmin":                {perSecond: 10, burst: 20, shared: true},
-	"identitystore":           {perSecond: 10, burst: 20, shared: true},
-	"cloudwatch.ListMetrics":  {perSecond: 25, burst: 25},
-	"cloudwatch":              {perSecond: 9, burst: 9},
-	"sts":                     {perSecond: 600, burst: 600, shared: true},
+	"ec2":                      {perSecond: 20, burst: 100},
+	"iam":                      {perSecond: 5, burst: 10, shared: true},
+	"organizations":            {perSecond: 5, burst: 10, shared: true},
+	"account":                  {perSecond: 5, burst: 10, shared: true},
+	"securityhub":              {perSecond: 10, burst: 30},
+	"securityhub.GetFindings":  {perSecond: 3, burst: 6},
+	"ssoadmin":                 {perSecond: 10, burst: 20, shared: true},
+	"identitystore":            {perSecond: 10, burst: 20, shared: true},
+	"cloudwatch.ListMetrics":   {perSecond: 25, burst: 25},
+	"cloudwatch":               {perSecond: 9, burst: 9},
+	"route53":                  {perSecond: 5, burst: 5, shared: true},
+	"sts":                      {perSecond: 600, burst: 600, shared: true},
+	"resourceexplorer2":        {perSecond: 3, burst: 3},
+	"resourceexplorer2.Search": {perSecond: 5, burst: 5},
+}
+
+// paceOf returns the rate of an operation, and by which of its parts calls share
+// a bucket.
+func paceOf(k Key) (pace, Key) {
+	p, ok := paces[k.Service+"."+k.Operation]
+	if !ok {
+		p, ok = paces[k.Service]
+	}
+	if !ok {
+		p = standardPace
+	}
+	if p.shared {
+		k.Operation = ""
+	}
+	return p, k
+}
+
+// LeastTime is how long the calls so far take at the least, at the rates that AWS
+// allows: those of the slowest bucket of all, and those of each account's slowest
+// bucket together.
+func (o *Organization) LeastTime() (longest, sum time.Duration) {
+	buckets := map[Key]int{}
+	for k, n := range o.Calls() {
+		_, bucket := paceOf(k)
+		buckets[bucket] += n
+	}
+	of := map[string]time.Duration{}
+	for k, n := range buckets {
+		p, _ := paceOf(k)
+		if over := n - p.burst; over > 0 {
+			of[k.Account] = max(of[k.Account], time.Duration(float64(over)/float64(p.perSecond)*float64(time.Second)))
+		}
+	}
+	for _, d := range of {
+		longest, sum = max(longest, d), sum+d
+	}
+	return longest, sum
 }
 
 // tooFast takes from the caller's bucket. It reads the process clock, which a testing bubble can fake.
@@ -35,18 +76,7 @@ func (o *Organization) tooFast(c *call) bool {
 	if !o.opts.EnforceRates {
 		return false
 	}
-	name := c.service.name
-	p, ok := paces[name+"."+c.name]
-	if !ok {
-		p, ok = paces[name]
-	}
-	if !ok {
-		p = standardPace
-	}
-	k := Key{Account: c.account.id, Region: c.region, Service: name, Operation: c.name}
-	if p.shared {
-		k.Operation = ""
-	}
+	p, k := paceOf(Key{Account: c.account.id, Region: c.region, Service: c.service.name, Operation: c.name})
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	b, ok := o.state.buckets[k]

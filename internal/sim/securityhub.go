@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"github.com/aws/aws-sdk-go-v2/service/securityhub"
 	"github.com/aws/aws-sdk-go-v2/service/securityhub/types"
 	"github.com/aws/smithy-go"
@@ -37,32 +36,26 @@ func securityhubService() service {
 			op(subscribed(administratorAccount)),
 			op(subscribed(listFindingAggregators), "MaxResults", "NextToken"),
 			op(subscribed(findingAggregator), "FindingAggregatorArn"),
+			op(subscribed(hubTags), "ResourceArn"),
+			op(subscribed(getInsights), "InsightArns", "MaxResults", "NextToken"),
+			op(subscribed(insightResults), "InsightArn"),
+			op(subscribed(describeStandards), "MaxResults", "NextToken"),
+			op(subscribed(enabledStandards), "MaxResults", "NextToken"),
+			op(subscribed(standardsControls), "StandardsSubscriptionArn", "MaxResults", "NextToken"),
 		},
 	}
 }
 
 var notSubscribed = Fault{"InvalidAccessException", "Account {account} is not subscribed to AWS Security Hub", 401}
 
-// hub says whether an account has Security Hub in a region: the sandboxes do not.
-func (o *Organization) hub(a *account, region string) bool {
-	return a.kind != kindSandbox && o.regionStatus(a, region).on()
-}
-
 func subscribed[I, O any](answer func(*call, *I) (*O, error)) func(*call, *I) (*O, error) {
 	return func(c *call, in *I) (*O, error) {
-		if !c.o.hub(c.account, c.region) {
+		if !c.o.guarded(c.account, c.region) {
 			f := notSubscribed
 			return nil, f.saying(strings.ReplaceAll(f.Message, "{account}", c.account.id))
 		}
 		return answer(c, in)
 	}
-}
-
-// hubMembers are the accounts that the administrator sees, besides its own.
-func (o *Organization) hubMembers() []*account {
-	return slices.DeleteFunc(o.members(), func(a *account) bool {
-		return a == o.security || a.kind == kindSandbox || o.stateOf(a) != orgtypes.AccountStateActive
-	})
 }
 
 func describeHub(c *call, in *securityhub.DescribeHubInput) (*securityhub.DescribeHubOutput, error) {
@@ -74,6 +67,13 @@ func describeHub(c *call, in *securityhub.DescribeHubInput) (*securityhub.Descri
 		HubArn: aws.String(arn), SubscribedAt: aws.String(hubTime(c.account.joined.AddDate(0, 0, 2))), AutoEnableControls: aws.Bool(true),
 		ControlFindingGenerator: types.ControlFindingGeneratorSecurityControl,
 	}, nil
+}
+
+func hubTags(c *call, in *securityhub.ListTagsForResourceInput) (*securityhub.ListTagsForResourceOutput, error) {
+	if arn := aws.ToString(in.ResourceArn); arn != c.arn("hub/default") {
+		return nil, c.fault("ResourceNotFoundException", 404, "Resource %s was not found", arn)
+	}
+	return &securityhub.ListTagsForResourceOutput{Tags: tagMap(c.o.resourceTags(c.account, c.site().at("hub", 0), "", "security"))}, nil
 }
 
 func hubTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
@@ -92,7 +92,7 @@ func administratorAccount(c *call, _ *securityhub.GetAdministratorAccountInput) 
 func listMembers(c *call, in *securityhub.ListMembersInput) (*securityhub.ListMembersOutput, error) {
 	var members []*account
 	if c.account == c.o.security {
-		members = c.o.hubMembers()
+		members = c.o.guardedMembers()
 	}
 	items, next, err := page(c, request{in.NextToken, in.MaxResults}, limits{least: 1, most: 50}, len(members), all(func(i int) types.Member {
 		a := members[i]
@@ -136,23 +136,10 @@ func findingAggregator(c *call, in *securityhub.GetFindingAggregatorInput) (*sec
 
 // findingSites are the sites whose findings the caller sees, in the order of the answer.
 func (c *call) findingSites() []*site {
-	accounts := []*account{c.account}
-	if c.account == c.o.security {
-		accounts = append(accounts, c.o.hubMembers()...)
-	}
-	regions := []string{c.region}
 	if _, ok := c.aggregator(); ok && c.region == c.o.regions[0] {
-		regions = c.o.regions
+		return c.guardedSites(c.o.regions...)
 	}
-	var sites []*site
-	for _, a := range accounts {
-		for _, region := range regions {
-			if s := c.o.site(a, region); s.Findings > 0 && c.o.hub(a, region) {
-				sites = append(sites, s)
-			}
-		}
-	}
-	return sites
+	return c.guardedSites(c.region)
 }
 
 // findingTest compiles filters into a test of what is decided about a finding before it is put into words.
@@ -251,49 +238,38 @@ func getFindings(c *call, in *securityhub.GetFindingsInput) (*securityhub.GetFin
 	if err != nil {
 		return nil, err
 	}
-	sites := c.findingSites()
-	starts := make([]int, len(sites))
-	total := 0
-	for i, s := range sites {
-		starts[i] = total
-		total += s.Findings
-	}
-	place := func(i int) (*site, int) {
-		k := sort.SearchInts(starts, i+1) - 1
-		return sites[k], i - starts[k]
-	}
-	pages := limits{least: 1, most: 100}
+	findings := spreadOver(c.findingSites(), func(s *site) int { return s.Findings })
 	if len(in.SortCriteria) > 0 {
-		order, err := sortedFindings(c, in.SortCriteria, total, place, test)
+		order, err := sortedFindings(c, in.SortCriteria, findings, test)
 		if err != nil {
 			return nil, err
 		}
-		items, next, err := page(c, request{in.NextToken, in.MaxResults}, pages, len(order), all(func(i int) types.AwsSecurityFinding {
-			s, k := place(order[i])
+		items, next, err := page(c, request{in.NextToken, in.MaxResults}, hubPages, len(order), all(func(i int) types.AwsSecurityFinding {
+			s, k := findings.at(order[i])
 			return s.finding(k)
 		}))
 		return &securityhub.GetFindingsOutput{Findings: items, NextToken: next}, err
 	}
-	positions, next, err := page(c, request{in.NextToken, in.MaxResults}, pages, total, func(i int) (int, bool) {
-		s, k := place(i)
+	positions, next, err := page(c, request{in.NextToken, in.MaxResults}, hubPages, findings.total, func(i int) (int, bool) {
+		s, k := findings.at(i)
 		return i, test(s, s.findingHead(k))
 	})
 	out := &securityhub.GetFindingsOutput{Findings: []types.AwsSecurityFinding{}, NextToken: next}
 	for _, i := range positions {
-		s, k := place(i)
+		s, k := findings.at(i)
 		out.Findings = append(out.Findings, s.finding(k))
 	}
 	return out, err
 }
 
-func sortedFindings(c *call, criteria []types.SortCriterion, total int, place func(int) (*site, int), test findingTest) ([]int, error) {
+func sortedFindings(c *call, criteria []types.SortCriterion, findings *spread, test findingTest) ([]int, error) {
 	if len(criteria) > 1 || aws.ToString(criteria[0].Field) != "UpdatedAt" {
 		return nil, fmt.Errorf("simulated organization: GetFindings sorts by UpdatedAt alone, not by %q", aws.ToString(criteria[0].Field))
 	}
 	var order []int
 	updated := map[int]int64{}
-	for i := range total {
-		s, k := place(i)
+	for i := range findings.total {
+		s, k := findings.at(i)
 		if h := s.findingHead(k); test(s, h) {
 			order = append(order, i)
 			updated[i] = h.updated.UnixNano()

@@ -79,7 +79,11 @@ func services() []service {
 		stsService(), organizationsService(), accountService(), ec2Service(),
 		iamService(), s3Service(), rdsService(), eksService(), ecsService(), lambdaService(),
 		ecrService(), ssoadminService(), identitystoreService(), cloudwatchService(),
-		securityhubService(),
+		securityhubService(), inspector2Service(), guarddutyService(), accessanalyzerService(), elasticloadbalancingv2Service(), elasticloadbalancingService(), route53Service(),
+		cloudfrontService(), acmService(), cognitoService(), connectService(), directoryService(), taggingService(), configService(),
+		ssmService(), kmsService(), secretsmanagerService(), snsService(), sqsService(), dynamodbService(), backupService(), cloudtrailService(),
+		resourceexplorerService(),
+		autoscalingService(), efsService(), fsxService(), s3controlService(),
 	}
 }
 

@@ -91,6 +91,14 @@ type TableResult struct {
 	Mixed       bool            `json:"mixed,omitempty"`        // some row is of another place than the unit
 	DuplicateIn []PlaceCount    `json:"duplicate_in,omitempty"` // whom the duplicates are about, where Mixed
 	Covers      []Place         `json:"covers,omitempty"`       // what this result speaks for; nil: the unit's own place
+	Mark        Mark            `json:"mark,omitzero"`          // of tables that are read by time
+	Incremental bool            `json:"incremental,omitempty"`  // the rows are what changed since the last mark
+}
+
+// Mark is how far a table that is read by time has been read.
+type Mark struct {
+	Until time.Time `json:"until,omitzero"` // what came or changed before has been read
+	Full  time.Time `json:"full,omitzero"`  // when everything was last asked for
 }
 
 // PlaceCount is a number of rows of a place.

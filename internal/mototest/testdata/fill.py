@@ -4,12 +4,18 @@ Everything that AWS lets people write is as odd as AWS allows; lists that moto
 pages are longer than a page. Values in secrets.json must never be stored.
 """
 
+import datetime
+import base64
 import hashlib
 import io
 import json
 import pathlib
 import urllib.request
 import zipfile
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from account import MANAGEMENT, URL, Account
 
@@ -73,6 +79,19 @@ def organization():
     for name, unit in {"zero": production, "shop": production, "bulk": workloads, "idle": workloads}.items():
         o.move_account(AccountId=accounts[name], SourceParentId=root, DestinationParentId=unit)
     o.close_account(AccountId=others[3])
+    o.tag_resource(ResourceId=production, Tags=pairs())
+    for i in range(21):  # more than a page
+        o.create_organizational_unit(ParentId=production, Name=f"Team {i}")
+    for kind in ("SERVICE_CONTROL_POLICY", "TAG_POLICY"):
+        o.enable_policy_type(RootId=root, PolicyType=kind)
+        for i in range(21):
+            content = policy(f"Über {i}", action="ec2:*") if kind.startswith("S") else json.dumps({"tags": {"ü": {"tag_key": {"@@assign": "Ü"}}}})
+            made = o.create_policy(Content=content, Description="line\ntwo «ö»", Name=f"{kind} «{i}»", Type=kind, Tags=pairs() if i % 2 else [])
+            if i < 3:
+                for target in (production, accounts["shop"]):
+                    o.attach_policy(PolicyId=made["Policy"]["PolicySummary"]["Id"], TargetId=target)
+    for service in ("guardduty.amazonaws.com", "config-multiaccountsetup.amazonaws.com"):
+        o.register_delegated_administrator(AccountId=accounts["idle"], ServicePrincipal=service)
     return accounts, workloads
 
 
@@ -109,6 +128,14 @@ def iam(account, users):
     c.create_instance_profile(InstanceProfileName="worker", Path="/profile/", Tags=pairs(IAM_TAGS))
     c.add_role_to_instance_profile(InstanceProfileName="worker", RoleName="worker+role")
     c.create_service_linked_role(AWSServiceName="autoscaling.amazonaws.com")
+    device = c.create_virtual_mfa_device(VirtualMFADeviceName="worn+by=first", Path="/mfa/")["VirtualMFADevice"]["SerialNumber"]
+    c.enable_mfa_device(UserName=first, SerialNumber=device, AuthenticationCode1="123456", AuthenticationCode2="654321")
+    c.create_virtual_mfa_device(VirtualMFADeviceName="nobodys")
+    c.create_account_alias(AccountAlias=f"acme-{account.id}")
+    if account.id != MANAGEMENT:
+        c.update_account_password_policy(MinimumPasswordLength=17, RequireSymbols=True, AllowUsersToChangePassword=True, MaxPasswordAge=33, PasswordReusePrevention=3, HardExpiry=True)
+    c.create_saml_provider(Name="idp=1", SAMLMetadataDocument="<EntityDescriptor/>" + " " * 1000)
+    c.create_open_id_connect_provider(Url="https://oidc.example.com/id/A1", ThumbprintList=["a1" * 20], ClientIDList=["sts.amazonaws.com", "app"], Tags=pairs(IAM_TAGS))
     used, unused = (c.create_access_key(UserName=first)["AccessKey"] for _ in range(2))
     c.update_access_key(UserName=first, AccessKeyId=unused["AccessKeyId"], Status="Inactive")
     return {"access_key_id": used["AccessKeyId"], "secret_access_key": used["SecretAccessKey"]}
@@ -164,6 +191,36 @@ def ec2(account, region, reservations):
     c.terminate_instances(InstanceIds=[gone])
     for _ in range(reservations):
         c.run_instances(ImageId=image, MinCount=1, MaxCount=1)
+
+
+def autoscaling(account, region, groups):
+    c, compute = account.client("autoscaling", region), account.client("ec2", region)
+    subnet = next(s for s in compute.describe_subnets()["Subnets"] if s["CidrBlock"] == "10.7.1.0/24")["SubnetId"]
+    group = next(g for g in compute.describe_security_groups()["SecurityGroups"] if g["GroupName"].startswith("web"))["GroupId"]
+    c.create_launch_configuration(
+        LaunchConfigurationName="alt «1»", ImageId="ami-12c6146b", InstanceType="m4.large", KeyName="plain", SecurityGroups=[group], SpotPrice="0.07",
+        UserData=base64.b64decode(SECRETS["launch_script"]).decode(), IamInstanceProfile="worker", EbsOptimized=True, AssociatePublicIpAddress=True,
+        InstanceMonitoring={"Enabled": True}, MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 2, "HttpEndpoint": "enabled"},
+        BlockDeviceMappings=[{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 9, "VolumeType": "gp3", "DeleteOnTermination": False, "Encrypted": True}}],
+    )
+    tags = [t | {"ResourceId": "full «ü»", "ResourceType": "auto-scaling-group", "PropagateAtLaunch": i % 2 == 0} for i, t in enumerate(pairs())]
+    c.create_auto_scaling_group(
+        AutoScalingGroupName="full «ü»", LaunchConfigurationName="alt «1»", MinSize=1, DesiredCapacity=2, MaxSize=3, VPCZoneIdentifier=subnet, DefaultCooldown=61,
+        HealthCheckType="EC2", HealthCheckGracePeriod=77, TerminationPolicies=["OldestInstance", "Default"], NewInstancesProtectedFromScaleIn=True, CapacityRebalance=True, Tags=tags,
+    )
+    c.suspend_processes(AutoScalingGroupName="full «ü»", ScalingProcesses=["Launch", "Terminate"])
+    c.enable_metrics_collection(AutoScalingGroupName="full «ü»", Granularity="1Minute", Metrics=["GroupMinSize"])
+    template = {"LaunchTemplateName": "vorlage-1", "Version": "1"}
+    c.create_auto_scaling_group(
+        AutoScalingGroupName="mixed", MinSize=0, DesiredCapacity=0, MaxSize=3, VPCZoneIdentifier=subnet, MixedInstancesPolicy={
+            "LaunchTemplate": {"LaunchTemplateSpecification": template, "Overrides": [{"InstanceType": "m5.large", "WeightedCapacity": "2"}]},
+            "InstancesDistribution": {"OnDemandBaseCapacity": 1, "OnDemandPercentageAboveBaseCapacity": 50, "SpotAllocationStrategy": "capacity-optimized"},
+        },
+    )
+    for i in range(groups):
+        c.create_auto_scaling_group(AutoScalingGroupName=f"empty-{i}", LaunchConfigurationName="alt «1»", MinSize=0, MaxSize=0, VPCZoneIdentifier=subnet)
+        if i > 0:
+            c.create_launch_configuration(LaunchConfigurationName=f"plain-{i}", ImageId="ami-12c6146b", InstanceType="m4.large")
 
 
 def connections(c, region, vpc, subnet, group):
@@ -270,6 +327,52 @@ def s3(account):
     })
 
 
+def s3control(account):
+    account.client("s3control").put_public_access_block(AccountId=account.id, PublicAccessBlockConfiguration={
+        "BlockPublicAcls": True, "IgnorePublicAcls": False, "BlockPublicPolicy": True, "RestrictPublicBuckets": False,
+    })
+
+
+def efs(account, region, systems):
+    c, compute = account.client("efs", region), account.client("ec2", region)
+    subnet = next(s for s in compute.describe_subnets()["Subnets"] if s["CidrBlock"] == "10.7.1.0/24")["SubnetId"]
+    group = next(g for g in compute.describe_security_groups()["SecurityGroups"] if g["GroupName"].startswith("web"))["GroupId"]
+    full = c.create_file_system(
+        CreationToken="tökën", PerformanceMode="maxIO", Encrypted=True, KmsKeyId=f"arn:aws:kms:{region}:{account.id}:key/k", ThroughputMode="provisioned",
+        ProvisionedThroughputInMibps=7.5, Backup=True, Tags=pairs(),
+    )["FileSystemId"]
+    c.put_file_system_policy(FileSystemId=full, Policy=policy("Datei", action="elasticfilesystem:ClientMount", principal="*"))
+    c.put_lifecycle_configuration(FileSystemId=full, LifecyclePolicies=[{"TransitionToIA": "AFTER_30_DAYS"}, {"TransitionToPrimaryStorageClass": "AFTER_1_ACCESS"}])
+    c.create_mount_target(FileSystemId=full, SubnetId=subnet, IpAddress="10.7.1.99", SecurityGroups=[group])
+    c.create_access_point(
+        ClientToken="tökën", FileSystemId=full, Tags=pairs(), PosixUser={"Uid": 0, "Gid": 4294967295, "SecondaryGids": [7, 8]},
+        RootDirectory={"Path": "/größe", "CreationInfo": {"OwnerUid": 1, "OwnerGid": 2, "Permissions": "0750"}},
+    )
+    c.create_access_point(ClientToken="plain", FileSystemId=full)
+    for i in range(systems):
+        c.create_file_system(CreationToken=f"plain-{i}", **({"AvailabilityZoneName": region + "a"} if i == 0 else {}))
+
+
+def fsx(account, region):
+    c, key = account.client("fsx", region), f"arn:aws:kms:{region}:{account.id}:key/k"
+    subnets = [s["SubnetId"] for s in account.client("ec2", region).describe_subnets()["Subnets"]]
+    windows = c.create_file_system(
+        FileSystemType="WINDOWS", StorageCapacity=300, StorageType="SSD", SubnetIds=[subnets[0]], KmsKeyId=key, Tags=pairs(), WindowsConfiguration={
+            "ThroughputCapacity": 32, "DeploymentType": "SINGLE_AZ_2", "AutomaticBackupRetentionDays": 0, "CopyTagsToBackups": True, "PreferredSubnetId": subnets[0],
+            "SelfManagedActiveDirectoryConfiguration": {
+                "DomainName": "corp.example.com", "OrganizationalUnitDistinguishedName": "OU=Größe", "UserName": SECRETS["password"], "DnsIps": ["10.0.0.2"],
+                "DomainJoinServiceAccountSecret": f"arn:aws:secretsmanager:{region}:{account.id}:secret:{SECRETS['environment']}",
+            },
+        },
+    )["FileSystem"]["FileSystemId"]
+    c.create_file_system(FileSystemType="ONTAP", StorageCapacity=1024, SubnetIds=subnets[:2], OntapConfiguration={
+        "DeploymentType": "MULTI_AZ_1", "FsxAdminPassword": SECRETS["password"], "ThroughputCapacity": 128, "RouteTableIds": ["rtb-12345678"], "DiskIopsConfiguration": {"Mode": "AUTOMATIC"},
+    })
+    c.create_file_system(FileSystemType="LUSTRE", StorageCapacity=1200, SubnetIds=[subnets[0]], LustreConfiguration={"DeploymentType": "PERSISTENT_2", "PerUnitStorageThroughput": 125})
+    c.create_backup(FileSystemId=windows, Tags=pairs())
+    c.create_backup(FileSystemId=windows)
+
+
 def rds(account, region, instances):
     c = account.client("rds", region)
     subnets = account.client("ec2", region).describe_subnets()["Subnets"]
@@ -331,6 +434,24 @@ def ecs(account, region):
         c.create_service(
             cluster=cluster, serviceName=f"service-{i}", taskDefinition=task, desiredCount=i, tags=tags, launchType="EC2", propagateTags="SERVICE",
             deploymentConfiguration={"maximumPercent": 150, "minimumHealthyPercent": 50}, enableECSManagedTags=True,
+        )
+    variables = [{"name": "DB_PASSWORD", "value": SECRETS["environment"]}, {"name": "Größe", "value": SECRETS["environment"]}]
+    full = c.register_task_definition(
+        family="voll", networkMode="bridge", cpu="256", memory="512", requiresCompatibilities=["EC2"], taskRoleArn=f"arn:aws:iam::{account.id}:role/task",
+        executionRoleArn=f"arn:aws:iam::{account.id}:role/execution", tags=tags, volumes=[{
+            "name": "nfs", "efsVolumeConfiguration": {"fileSystemId": "fs-1", "transitEncryption": "ENABLED", "authorizationConfig": {"accessPointId": "fsap-1", "iam": "ENABLED"}},
+        }], containerDefinitions=[{
+            "name": "haupt", "image": "haupt:1", "memory": 128, "essential": True, "environment": variables, "command": ["run", SECRETS["environment"]], "entryPoint": ["sh", SECRETS["environment"]],
+            "environmentFiles": [{"type": "s3", "value": f"arn:aws:s3:::b/{SECRETS['environment']}.env"}], "dockerLabels": {"label": SECRETS["environment"]},
+            "secrets": [{"name": "KEY", "valueFrom": "arn:aws:secretsmanager:x:1:secret:s"}], "portMappings": [{"containerPort": 80, "protocol": "tcp"}],
+            "healthCheck": {"command": ["CMD", SECRETS["environment"]], "interval": 30, "timeout": 5, "retries": 3},
+            "logConfiguration": {"logDriver": "splunk", "options": {"splunk-token": SECRETS["environment"]}, "secretOptions": [{"name": "o", "valueFrom": "arn:aws:ssm:x"}]},
+        }],
+    )["taskDefinition"]["taskDefinitionArn"]
+    for _ in range(3):
+        c.run_task(
+            cluster=cluster, taskDefinition=full, launchType="FARGATE", count=10, startedBy="jemand ü", platformVersion="1.4.0", tags=tags,
+            overrides={"cpu": "512", "containerOverrides": [{"name": "haupt", "command": [SECRETS["environment"]], "environment": variables}]},
         )
     image = account.client("ec2", region).describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     instance = account.client("ec2", region).run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
@@ -415,6 +536,204 @@ def enhanced(account, region, digest):
     }]}
 
 
+def elbv2(account, region):
+    c, network = account.client("elbv2", region), account.client("ec2", region)
+    vpc = network.describe_vpcs(Filters=[{"Name": "cidr", "Values": ["10.7.0.0/16"]}])["Vpcs"][0]["VpcId"]
+    subnets = [s["SubnetId"] for s in network.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])["Subnets"][:2]]
+    group = network.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["SecurityGroups"][0]["GroupId"]
+    placed = [i["InstanceId"] for r in network.describe_instances()["Reservations"] for i in r["Instances"] if i["State"]["Name"] == "running"]
+
+    def made(name, **more):
+        return c.create_load_balancer(Name=name, Subnets=subnets, **more)["LoadBalancers"][0]["LoadBalancerArn"]
+
+    full = made("full", SecurityGroups=[group], Scheme="internal", Tags=pairs())
+    c.modify_load_balancer_attributes(LoadBalancerArn=full, Attributes=[
+        {"Key": "deletion_protection.enabled", "Value": "true"}, {"Key": "access_logs.s3.prefix", "Value": "für/elb"},
+    ])
+    made("network", Type="network")
+    for i in range(21):  # more than DescribeTags takes
+        made(f"plain-{i}")
+    web = c.create_target_group(
+        Name="web", Protocol="HTTP", Port=8080, VpcId=vpc, HealthCheckPath="/größe?a=1&b=2", HealthCheckIntervalSeconds=7, HealthCheckTimeoutSeconds=3,
+        HealthyThresholdCount=2, UnhealthyThresholdCount=3, Matcher={"HttpCode": "200-299,301"}, TargetType="instance", Tags=pairs(),
+    )["TargetGroups"][0]["TargetGroupArn"]
+    c.register_targets(TargetGroupArn=web, Targets=[{"Id": placed[0], "Port": 81}])
+    addresses = c.create_target_group(Name="addresses", Protocol="TCP", Port=53, VpcId=vpc, TargetType="ip")["TargetGroups"][0]["TargetGroupArn"]
+    c.register_targets(TargetGroupArn=addresses, Targets=[{"Id": "192.0.2.1", "Port": 53, "AvailabilityZone": "all"}])
+    certificate = account.client("acm", region).list_certificates()["CertificateSummaryList"][0]["CertificateArn"]
+    c.create_listener(
+        LoadBalancerArn=full, Protocol="HTTPS", Port=443, SslPolicy="ELBSecurityPolicy-2016-08", Certificates=[{"CertificateArn": certificate}], Tags=pairs(),
+        DefaultActions=[
+            {"Type": "authenticate-oidc", "Order": 1, "AuthenticateOidcConfig": {
+                "Issuer": "https://id.example.com/é", "AuthorizationEndpoint": "https://id.example.com/a", "TokenEndpoint": "https://id.example.com/t",
+                "UserInfoEndpoint": "https://id.example.com/u", "ClientId": "client", "ClientSecret": SECRETS["oidc"],
+            }},
+            {"Type": "forward", "Order": 2, "ForwardConfig": {
+                "TargetGroups": [{"TargetGroupArn": web, "Weight": 3}, {"TargetGroupArn": addresses, "Weight": 1}],
+                "TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 60},
+            }},
+        ],
+    )
+    c.create_listener(LoadBalancerArn=full, Protocol="HTTP", Port=80, DefaultActions=[
+        {"Type": "redirect", "RedirectConfig": {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301", "Path": "/#{path}", "Query": "a=ü"}},
+    ])
+    c.create_listener(LoadBalancerArn=full, Protocol="HTTP", Port=81, DefaultActions=[
+        {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain", "MessageBody": "nicht da: ü & <b>"}},
+    ])
+
+
+def elb(account, region):
+    c = account.client("elb", region)
+    plain = {"Protocol": "tcp", "LoadBalancerPort": 25, "InstanceProtocol": "tcp", "InstancePort": 25}
+    c.create_load_balancer(LoadBalancerName="bare", Listeners=[plain], AvailabilityZones=[region + "a"])
+    c.create_load_balancer(LoadBalancerName="full", Listeners=[plain, plain | {"LoadBalancerPort": 26}], AvailabilityZones=[region + "a", region + "b"], Tags=pairs())
+    c.configure_health_check(LoadBalancerName="full", HealthCheck={"Target": "HTTP:80/ü", "Interval": 9, "Timeout": 4, "UnhealthyThreshold": 2, "HealthyThreshold": 3})
+    c.create_lb_cookie_stickiness_policy(LoadBalancerName="full", PolicyName="sticky", CookieExpirationPeriod=60)
+    c.create_app_cookie_stickiness_policy(LoadBalancerName="full", PolicyName="own", CookieName="größe")
+    c.modify_load_balancer_attributes(LoadBalancerName="full", LoadBalancerAttributes={
+        "CrossZoneLoadBalancing": {"Enabled": True}, "ConnectionDraining": {"Enabled": True, "Timeout": 60}, "ConnectionSettings": {"IdleTimeout": 30},
+        "AccessLog": {"Enabled": True, "S3BucketName": f"b-{account.id}-bare", "EmitInterval": 5, "S3BucketPrefix": "log/ü"},
+        "AdditionalAttributes": [{"Key": "elb.http.desyncmitigationmode", "Value": "strictest"}],  # else moto has it once for each of the others
+    })
+    placed = [i["InstanceId"] for r in account.client("ec2", region).describe_instances()["Reservations"] for i in r["Instances"]][:2]
+    c.register_instances_with_load_balancer(LoadBalancerName="full", Instances=[{"InstanceId": i} for i in placed])
+
+
+def route53(account, records):
+    c = account.client("route53")
+    public = c.create_hosted_zone(Name="größe.example.com".encode("idna").decode(), CallerReference="öffentlich", HostedZoneConfig={"Comment": "Zone «1» & <2>"})["HostedZone"]
+    vpc = account.client("ec2", HOME).describe_vpcs()["Vpcs"][0]["VpcId"]
+    c.create_hosted_zone(Name="intern.example.", CallerReference="2", VPC={"VPCRegion": HOME, "VPCId": vpc}, HostedZoneConfig={"PrivateZone": True, "Comment": ""})
+    for i in range(9):  # more than ListTagsForResources takes, with those above
+        c.create_hosted_zone(Name=f"zone-{i}.example.net", CallerReference=f"n-{i}")
+    own, name = public["Id"].removeprefix("/hostedzone/"), public["Name"]
+    c.change_tags_for_resource(ResourceType="hostedzone", ResourceId=own, AddTags=pairs())
+    account.client("logs", HOME).create_log_group(logGroupName="/aws/route53/a")
+    c.create_query_logging_config(HostedZoneId=own, CloudWatchLogsLogGroupArn=f"arn:aws:logs:{HOME}:{account.id}:log-group:/aws/route53/a:*")
+    sets = [
+        {"Name": name, "Type": "TXT", "TTL": 1, "ResourceRecords": [{"Value": '"v=spf1 -all"'}, {"Value": '"quote \\" and \\195\\188"'}]},
+        {"Name": "*." + name, "Type": "CNAME", "TTL": 300, "ResourceRecords": [{"Value": "www." + name}]},
+        {"Name": "alias." + name, "Type": "A", "AliasTarget": {"HostedZoneId": "Z2FDTNDATAQYW2", "DNSName": "d111.cloudfront.net.", "EvaluateTargetHealth": True}},
+        {"Name": "geo." + name, "Type": "A", "TTL": 5, "SetIdentifier": "dé", "GeoLocation": {"CountryCode": "DE"}, "ResourceRecords": [{"Value": "192.0.2.1"}]},
+        {"Name": "region." + name, "Type": "A", "TTL": 5, "SetIdentifier": "r", "Region": SECOND, "ResourceRecords": [{"Value": "192.0.2.2"}]},
+        *({"Name": "weight." + name, "Type": "A", "TTL": 0, "SetIdentifier": f"w{i}", "Weight": i, "ResourceRecords": [{"Value": f"192.0.2.{i}"}]} for i in range(2)),
+        *({"Name": f"r{i}." + name, "Type": "AAAA", "TTL": 60, "ResourceRecords": [{"Value": f"2001:db8::{i:x}"}]} for i in range(records)),
+    ]
+    c.change_resource_record_sets(HostedZoneId=own, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": s} for s in sets]})
+
+
+def cloudfront(account):
+    c = account.client("cloudfront")
+
+    def configuration(reference, **more):
+        return {
+            "CallerReference": reference, "Comment": "Größe & mehr", "Enabled": True,
+            "Origins": {"Quantity": 1, "Items": [{
+                "Id": "first", "DomainName": f"b-{account.id}-bare.s3.amazonaws.com", "OriginPath": "/ü", "S3OriginConfig": {"OriginAccessIdentity": ""},
+                "CustomHeaders": {"Quantity": 1, "Items": [{"HeaderName": "X-Origin-Verify", "HeaderValue": SECRETS["header"]}]},
+            }]},
+            "DefaultCacheBehavior": {
+                "TargetOriginId": "first", "ViewerProtocolPolicy": "redirect-to-https", "MinTTL": 7, "Compress": True,
+                "ForwardedValues": {"QueryString": True, "Cookies": {"Forward": "whitelist", "WhitelistedNames": {"Quantity": 1, "Items": ["a"]}}, "Headers": {"Quantity": 1, "Items": ["Host"]}},
+            },
+        } | more
+
+    c.create_distribution_with_tags(DistributionConfigWithTags={"Tags": {"Items": pairs()}, "DistributionConfig": configuration(
+        "1", Aliases={"Quantity": 2, "Items": ["a.example.com", "b.example.com"]}, DefaultRootObject="index ü.html", PriceClass="PriceClass_100", HttpVersion="http3", IsIPV6Enabled=True,
+        Logging={"Enabled": True, "IncludeCookies": True, "Bucket": f"b-{account.id}-bare.s3.amazonaws.com", "Prefix": "p/ü"},
+        ViewerCertificate={"CloudFrontDefaultCertificate": False, "ACMCertificateArn": f"arn:aws:acm:{HOME}:{account.id}:certificate/1", "SSLSupportMethod": "sni-only", "MinimumProtocolVersion": "TLSv1.2_2021"},
+    )})
+    c.create_distribution(DistributionConfig=configuration("2", Enabled=False))
+
+
+def acm(account, region):
+    c = account.client("acm", region)
+    c.request_certificate(
+        DomainName="*.example.com", SubjectAlternativeNames=["example.com", "www.example.org"], ValidationMethod="DNS", KeyAlgorithm="EC_prime256v1", Tags=pairs(),
+        Options={"CertificateTransparencyLoggingPreference": "DISABLED"},
+    )
+    c.request_certificate(DomainName="mail.example.com", ValidationMethod="EMAIL")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Größe & Söhne"), x509.NameAttribute(x509.NameOID.COMMON_NAME, "partners.example.com")])
+    begin = datetime.datetime(2025, 1, 2)
+    signed = x509.CertificateBuilder(name, name, key.public_key(), 77, begin, begin + datetime.timedelta(days=3650)).sign(key, hashes.SHA256())
+    c.import_certificate(
+        Certificate=signed.public_bytes(serialization.Encoding.PEM),
+        PrivateKey=key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+    )
+
+
+def config(account, region):
+    c = account.client("config", region)
+    c.put_configuration_recorder(ConfigurationRecorder={
+        "name": "rekorder ü", "roleARN": f"arn:aws:iam::{account.id}:role/config",
+        "recordingGroup": {"allSupported": False, "includeGlobalResourceTypes": False, "resourceTypes": ["AWS::EC2::Volume", "AWS::EC2::VPC"]},
+    })
+    c.put_delivery_channel(DeliveryChannel={
+        "name": "kanal", "s3BucketName": f"b-{account.id}-bare", "s3KeyPrefix": "pre fix", "configSnapshotDeliveryProperties": {"deliveryFrequency": "Three_Hours"},
+    })
+    c.start_configuration_recorder(ConfigurationRecorderName="rekorder ü")
+    for i in range(30):  # more than a page
+        more = {"InputParameters": json.dumps({"kmsId": f"ü+{i}"}), "Description": "größer & mehr"} if i % 2 else {"Scope": {"TagKey": "k", "TagValue": "ö"}}
+        c.put_config_rule(
+            ConfigRule={"ConfigRuleName": f"volumes-{i}", "Source": {"Owner": "AWS", "SourceIdentifier": "ENCRYPTED_VOLUMES"}, **more},
+            Tags=pairs() if i == 1 else [],
+        )
+    c.put_configuration_aggregator(
+        ConfigurationAggregatorName="some", AccountAggregationSources=[{"AccountIds": [MANAGEMENT, OUTSIDE], "AwsRegions": [HOME, SECOND]}], Tags=pairs(),
+    )
+    c.put_configuration_aggregator(
+        ConfigurationAggregatorName="every", OrganizationAggregationSource={"RoleArn": f"arn:aws:iam::{account.id}:role/aggregate", "AllAwsRegions": True},
+    )
+
+
+def inspector2(account, region):
+    """Enables Inspector and queues its findings, once for each of the two that will ask."""
+    c = account.client("inspector2", region)
+    c.enable(accountIds=[account.id], resourceTypes=["EC2", "LAMBDA"])
+
+    def finding(i, **more):
+        return {
+            "awsAccountId": account.id, "findingArn": f"arn:aws:inspector2:{region}:{account.id}:finding/{i:032}", "description": "Überlauf & mehr\nzwei",
+            "firstObservedAt": 1785000000, "lastObservedAt": 1785000001.123, "updatedAt": 1785000002, "severity": "HIGH", "status": "ACTIVE", "title": f"Fund «{i}»",
+            "remediation": {"recommendation": {"text": "tu's", "url": "https://example.com/?a=1&b=ü"}}, **more,
+        }
+    package = finding(
+        1, type="PACKAGE_VULNERABILITY", epss={"score": 0.125}, exploitAvailable="YES", fixAvailable="PARTIAL", inspectorScore=7.5,
+        exploitabilityDetails={"lastKnownExploitAt": 1784000000},
+        inspectorScoreDetails={"adjustedCvss": {"score": 7.5, "scoreSource": "NVD", "cvssSource": "NVD", "scoringVector": "CVSS:3.1/AV:N", "version": "3.1",
+                                                "adjustments": [{"metric": "AV", "reason": "not reachable"}]}},
+        packageVulnerabilityDetails={
+            "cvss": [{"baseScore": 0, "scoringVector": "CVSS:3.1", "source": "NVD", "version": "3.1"}], "referenceUrls": ["https://a", "https://b"], "relatedVulnerabilities": [],
+            "source": "NVD", "sourceUrl": "https://nvd.example.com", "vendorCreatedAt": 1784000000, "vendorSeverity": "MEDIUM", "vendorUpdatedAt": 1784000001, "vulnerabilityId": "CVE-2026-0002",
+            "vulnerablePackages": [{"arch": "X86_64", "epoch": 1, "filePath": "/ü", "fixedInVersion": "3.1", "name": "openssl", "packageManager": "OS", "release": "1", "version": "3.0"}],
+        },
+        resources=[
+            {"id": "i-1", "type": "AWS_EC2_INSTANCE", "partition": "aws", "region": region, "tags": TAGS, "details": {"awsEc2Instance": {
+                "ipV4Addresses": ["10.0.0.1"], "ipV6Addresses": [], "keyName": "schlüssel", "launchedAt": 1784900000, "platform": "AMAZON_LINUX_2", "type": "m5.large"}}},
+            {"id": "arn:image", "type": "AWS_ECR_CONTAINER_IMAGE", "details": {"awsEcrContainerImage": {
+                "author": "ä", "imageHash": "sha256:1", "imageTags": ["v2"], "inUseCount": 0, "registry": account.id, "repositoryName": "team/app"}}},
+        ])
+    network = finding(
+        2, type="NETWORK_REACHABILITY", status="SUPPRESSED", resources=[{"id": "i-2", "type": "AWS_EC2_INSTANCE"}],
+        networkReachabilityDetails={"networkPath": {"steps": [{"componentId": "igw-1", "componentType": "AWS::EC2::InternetGateway"}]}, "openPortRange": {"begin": 0, "end": 65535}, "protocol": "TCP"})
+    code = finding(
+        3, type="CODE_VULNERABILITY", status="CLOSED", resources=[{"id": "arn:function", "type": "AWS_LAMBDA_FUNCTION", "details": {"awsLambdaFunction": {
+            "codeSha256": "x", "executionRoleArn": "arn:role", "functionName": "f", "runtime": "PYTHON_3_9", "version": "$LATEST", "packageType": "ZIP", "layers": ["l"],
+            "vpcConfig": {"securityGroupIds": ["sg-1"], "subnetIds": ["subnet-1"], "vpcId": "vpc-1"}}}}],
+        codeVulnerabilityDetails={"cwes": ["CWE-1"], "detectorId": "d", "detectorName": "n", "detectorTags": ["t"], "ruleId": "r", "referenceUrls": ["https://a"],
+                                  "filePath": {"startLine": 1, "endLine": 2, "fileName": SECRETS["finding"], "filePath": SECRETS["finding"] + "/a.py"}})
+    body = json.dumps({"account_id": account.id, "region": region, "results": [[package, network, code]] * 2}).encode()
+    urllib.request.urlopen(urllib.request.Request(URL + "/moto-api/static/inspector2/findings-results", body, {"Content-Type": "application/json"})).read()
+
+
+def guardduty(account, region):
+    account.client("guardduty", region).create_detector(
+        Enable=True, FindingPublishingFrequency="ONE_HOUR", Tags=TAGS, DataSources={"S3Logs": {"Enable": True}, "Kubernetes": {"AuditLogs": {"Enable": True}}},
+        Features=[{"Name": "RDS_LOGIN_EVENTS", "Status": "ENABLED"}],
+    )
+
+
 def securityhub(account, region, findings):
     c = account.client("securityhub", region)
     c.enable_security_hub()
@@ -465,6 +784,165 @@ def identitystore(users):
         c.create_group_membership(IdentityStoreId=store, GroupId=everyone, MemberId={"UserId": user})
 
 
+def ssoadmin():
+    c = Account(MANAGEMENT).client("sso-admin")
+    instance = {"InstanceArn": c.list_instances()["Instances"][0]["InstanceArn"]}
+    c.update_instance(Name="Tür", **instance)
+    for i in range(3):
+        more = {"Description": "line\ntwo «ö»", "RelayState": "https://example.com/?q=ü"} if i == 0 else {}
+        of = instance | {"PermissionSetArn": c.create_permission_set(Name=f"set-{i}", SessionDuration="PT4H", **more, **instance)["PermissionSet"]["PermissionSetArn"]}
+        if i > 1:
+            continue
+        c.put_inline_policy_to_permission_set(InlinePolicy=policy("Größe"), **of)
+        for name in ("AdministratorAccess", "ReadOnlyAccess"):
+            c.attach_managed_policy_to_permission_set(ManagedPolicyArn=f"arn:aws:iam::aws:policy/{name}", **of)
+        c.attach_customer_managed_policy_reference_to_permission_set(CustomerManagedPolicyReference={"Name": "own+policy", "Path": "/a/b/"}, **of)
+        for n in range(101 if i == 0 else 1):
+            c.create_account_assignment(
+                TargetId=MANAGEMENT, TargetType="AWS_ACCOUNT", PrincipalType="GROUP" if n % 2 else "USER", PrincipalId=f"00000000-0000-4000-8000-{n:012}", **of
+            )
+        c.provision_permission_set(TargetType="ALL_PROVISIONED_ACCOUNTS", **of)
+
+
+def cognito(account, region, users):
+    c = account.client("cognito-idp", region)
+    function = f"arn:aws:lambda:{region}:{account.id}:function:full"
+    pool = c.create_user_pool(
+        PoolName="Käufer +1", MfaConfiguration="OPTIONAL", DeletionProtection="ACTIVE", UserPoolTags=TAGS, AutoVerifiedAttributes=["email"],
+        UsernameConfiguration={"CaseSensitive": False}, LambdaConfig={"PreSignUp": function, "CustomEmailSender": {"LambdaVersion": "V1_0", "LambdaArn": function}, "KMSKeyID": f"arn:aws:kms:{region}:{account.id}:key/k"},
+        Policies={"PasswordPolicy": {"MinimumLength": 11, "RequireLowercase": True, "RequireUppercase": False, "RequireNumbers": True, "RequireSymbols": False, "TemporaryPasswordValidityDays": 3}},
+        Schema=[
+            {"Name": "email", "AttributeDataType": "String", "Required": True, "Mutable": True, "StringAttributeConstraints": {"MinLength": "3", "MaxLength": "99"}},
+            {"Name": "plan", "AttributeDataType": "String", "Mutable": True},
+        ],
+        AccountRecoverySetting={"RecoveryMechanisms": [{"Name": "verified_email", "Priority": 1}]}, UserPoolAddOns={"AdvancedSecurityMode": "AUDIT"},
+        AdminCreateUserConfig={"AllowAdminCreateUserOnly": True, "InviteMessageTemplate": {"EmailSubject": "Grüße", "EmailMessage": "{username} {####}"}},
+        EmailConfiguration={"EmailSendingAccount": "DEVELOPER", "SourceArn": f"arn:aws:ses:{region}:{account.id}:identity/x", "ReplyToEmailAddress": "shop@example.com"},
+        SmsConfiguration={"SnsCallerArn": f"arn:aws:iam::{account.id}:role/sms", "ExternalId": "sms"},
+        VerificationMessageTemplate={"DefaultEmailOption": "CONFIRM_WITH_CODE", "EmailSubject": "Code «{####}»"},
+    )["UserPool"]["Id"]
+    c.create_user_pool(PoolName="leer")
+    for i in range(users):
+        attributes = {"email": f"kaeufer{i}@example.com", "email_verified": "true", "name": f"Käufer Ö'{i}"} if i % 2 else {"phone_number": "+4312345"}
+        attributes["custom:plan"] = SECRETS["attribute"]
+        c.admin_create_user(UserPoolId=pool, Username=f"käufer-{i}", UserAttributes=pairs(attributes, "Name"))
+    c.admin_disable_user(UserPoolId=pool, Username="käufer-0")
+
+
+def connect(account, region, instances):
+    c = account.client("connect", region)
+    for i in range(instances):
+        c.create_instance(IdentityManagementType="SAML", InboundCallsEnabled=i % 2 == 0, OutboundCallsEnabled=True, InstanceAlias=f"hotline-{account.id}-{region}-{i}", Tags=TAGS)
+
+
+def directories(account, region):
+    e, c = account.client("ec2", region), account.client("ds", region)
+    vpc = e.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
+    subnets = [e.create_subnet(VpcId=vpc, CidrBlock=f"10.77.{i}.0/24", AvailabilityZone=region + zone)["Subnet"]["SubnetId"] for i, zone in enumerate("ab")]
+    place = {"VpcId": vpc, "SubnetIds": subnets}
+    simple = c.create_directory(
+        Name="corp.example.com", ShortName="CORP", Password=SECRETS["password"], Description="people: 1/2", Size="Small", VpcSettings=place, Tags=pairs({"k": "ü", "K": ""}),
+    )["DirectoryId"]
+    c.enable_radius(DirectoryId=simple, RadiusSettings={
+        "RadiusServers": ["10.77.0.9", "10.77.1.9"], "RadiusPort": 1812, "RadiusTimeout": 7, "RadiusRetries": 3, "SharedSecret": SECRETS["radius"],
+        "AuthenticationProtocol": "MS-CHAPv2", "DisplayLabel": "second", "UseSameUsername": True,
+    })
+    c.create_microsoft_ad(Name="ad.example.com", Password=SECRETS["password"], VpcSettings=dict(place), Edition="Standard")
+    c.connect_directory(
+        Name="on.example.com", Password=SECRETS["password"], Size="Large", ConnectSettings={**place, "CustomerDnsIps": ["10.1.1.1"], "CustomerUserName": "connector"},
+    )
+
+
+def kms(account, region):
+    c = account.client("kms", region)
+    key = c.create_key(Description="Schlüssel «1»", MultiRegion=True, Tags=pairs(key="TagKey", value="TagValue"))["KeyMetadata"]["KeyId"]
+    c.enable_key_rotation(KeyId=key)
+    for name in ("alias/team/app_1", "alias/a-b"):
+        c.create_alias(AliasName=name, TargetKeyId=key)
+    c.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")
+    c.schedule_key_deletion(KeyId=c.create_key()["KeyMetadata"]["KeyId"], PendingWindowInDays=7)
+
+
+def secretsmanager(account, region, secrets):
+    c = account.client("secretsmanager", region)
+    c.create_secret(Name="team/app+x=@y", Description="Geheim «ü»", SecretString=SECRETS["password"], KmsKeyId="alias/ä", Tags=pairs())
+    c.put_resource_policy(SecretId="team/app+x=@y", ResourcePolicy=policy("Größe", action="secretsmanager:DescribeSecret", principal="*"))
+    c.create_secret(Name="doomed", SecretString=SECRETS["password"])
+    c.delete_secret(SecretId="doomed", RecoveryWindowInDays=8)
+    for i in range(secrets):
+        c.create_secret(Name=f"secret-{i}", SecretString=SECRETS["password"])
+
+
+def sns(account, region, topics):
+    c = account.client("sns", region)
+    topic = c.create_topic(Name="alerts_1", Tags=pairs(), Attributes={"DisplayName": "Größe «1»", "KmsMasterKeyId": "alias/ä"})["TopicArn"]
+    c.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy("Über", action="SNS:Publish", resource=topic, principal="*"))
+    c.set_topic_attributes(TopicArn=topic, AttributeName="DeliveryPolicy", AttributeValue=json.dumps({"http": {"defaultHealthyRetryPolicy": {"numRetries": 5}}}))
+    c.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{region}:{account.id}:jobs")
+    c.create_topic(Name="orders.fifo", Attributes={"FifoTopic": "true", "ContentBasedDeduplication": "true"})
+    for i in range(topics):
+        c.create_topic(Name=f"topic-{i}")
+
+
+def sqs(account, region):
+    c = account.client("sqs", region)
+    c.create_queue(QueueName="jobs-failed")
+    dead = f"arn:aws:sqs:{region}:{account.id}:jobs-failed"
+    c.create_queue(QueueName="jobs", tags=TAGS, Attributes={
+        "VisibilityTimeout": "77", "DelaySeconds": "5", "MessageRetentionPeriod": "86400", "ReceiveMessageWaitTimeSeconds": "20", "MaximumMessageSize": "2048",
+        "Policy": policy("Größe", action="sqs:SendMessage", principal="*"), "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 3}),
+        "KmsMasterKeyId": "alias/ä", "KmsDataKeyReusePeriodSeconds": "600",
+    })
+    c.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"})
+
+
+def dynamodb(account, region):
+    c = account.client("dynamodb", region)
+
+    def keys(*names):
+        return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"))]
+
+    c.create_table(
+        TableName="full", Tags=pairs(), KeySchema=keys("id", "größe"), AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("id", "größe", "other")],
+        BillingMode="PROVISIONED", ProvisionedThroughput={"ReadCapacityUnits": 3, "WriteCapacityUnits": 2}, DeletionProtectionEnabled=True,
+        GlobalSecondaryIndexes=[{"IndexName": "by-other", "KeySchema": keys("other"), "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["a"]},
+                                 "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}}],
+        LocalSecondaryIndexes=[{"IndexName": "local", "KeySchema": keys("id", "other"), "Projection": {"ProjectionType": "ALL"}}],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+        SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": f"arn:aws:kms:{region}:{account.id}:key/k"},
+    )
+    c.update_continuous_backups(TableName="full", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
+    c.update_time_to_live(TableName="full", TimeToLiveSpecification={"Enabled": True, "AttributeName": "bis"})
+    c.create_table(TableName="plain", KeySchema=keys("id"), AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "N"}], BillingMode="PAY_PER_REQUEST")
+
+
+def backup(account, region):
+    c = account.client("backup", region)
+    c.create_backup_vault(BackupVaultName="tresor-1", BackupVaultTags=TAGS, EncryptionKeyArn=f"arn:aws:kms:{region}:{account.id}:key/k", CreatorRequestId="ü")
+    c.put_backup_vault_lock_configuration(BackupVaultName="tresor-1", MinRetentionDays=7, MaxRetentionDays=70, ChangeableForDays=5)
+    c.create_backup_vault(BackupVaultName="plain")
+
+
+def cloudtrail(account, region):
+    c = account.client("cloudtrail", region)
+    name, bucket = f"spur-{region}", f"b-{account.id}-bare"
+    c.create_trail(
+        Name=name, S3BucketName=bucket, S3KeyPrefix="pre fix/ü", SnsTopicName="alerts_1", IsMultiRegionTrail=True, IncludeGlobalServiceEvents=True, EnableLogFileValidation=True,
+        CloudWatchLogsLogGroupArn=f"arn:aws:logs:{region}:{account.id}:log-group:spur:*", CloudWatchLogsRoleArn=f"arn:aws:iam::{account.id}:role/trail",
+        KmsKeyId=f"arn:aws:kms:{region}:{account.id}:key/k", TagsList=pairs({k: v for k, v in TAGS.items() if v}),
+    )
+    c.start_logging(Name=name)
+    c.put_event_selectors(TrailName=name, EventSelectors=[{
+        "ReadWriteType": "WriteOnly", "IncludeManagementEvents": True, "ExcludeManagementEventSources": ["kms.amazonaws.com"],
+        "DataResources": [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3:::b/ü"]}],
+    }])
+    c.create_trail(Name=f"single-{region}", S3BucketName=bucket)
+    c.put_event_selectors(TrailName=f"single-{region}", AdvancedEventSelectors=[{"Name": "größer", "FieldSelectors": [{"Field": "eventCategory", "Equals": ["Data"]}]}])
+
+
+# moto has tasks stop by being looked at.
+transition = json.dumps({"model_name": "ecs::task", "transition": {"progression": "manual", "times": 1000000}}).encode()
+urllib.request.urlopen(urllib.request.Request(URL + "/moto-api/state-manager/set-transition", transition, {"Content-Type": "application/json"})).read()
 accounts, unit = organization()
 keys = {}
 for name, id in accounts.items():
@@ -475,13 +953,36 @@ for name, id in accounts.items():
     if name == "idle":
         continue
     s3(account)
+    s3control(account)
+    cloudfront(account)
     for region in (HOME,) if name in ("bulk", "outside") else (HOME, SECOND):
         ec2(account, region, 1000 if big else 0)
+        autoscaling(account, region, 100 if big else 2)
+        efs(account, region, 100 if big else 2)
+        fsx(account, region)
         rds(account, region, 101 if big else 0)
         eks(account, region, 100 if big else 0)
         ecs(account, region)
         awslambda(account, region, 51 if big else 1)
         ecr(account, region)
+        acm(account, region)
+        elbv2(account, region)
+        elb(account, region)
+        config(account, region)
         securityhub(account, region, 150 if big else 1)
+        inspector2(account, region)
+        guardduty(account, region)
+        kms(account, region)
+        secretsmanager(account, region, 101 if big else 0)
+        sns(account, region, 101 if big else 0)
+        sqs(account, region)
+        dynamodb(account, region)
+        backup(account, region)
+        cloudtrail(account, region)
+        cognito(account, region, 70 if big else 2)
+        connect(account, region, 11 if big else 1)
+        directories(account, region)
+    route53(account, 301 if big else 1)
 identitystore(101)
+ssoadmin()
 print(json.dumps({"accounts": accounts, "unit": unit, "keys": keys}))

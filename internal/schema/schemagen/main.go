@@ -27,6 +27,8 @@ import (
 
 type options struct {
 	key, arn, tags, describe, account, region string
+	eventTime                                 string
+	incremental                               bool
 	missing, add, lock                        bool
 }
 
@@ -38,6 +40,8 @@ func main() {
 	flag.StringVar(&o.account, "account", "", "field that names the account a row is about, where it is not the account asked")
 	flag.StringVar(&o.region, "region", "", "field that names the region a row is about, where it is not the region asked")
 	flag.StringVar(&o.describe, "describe", "", "one sentence: what a row is")
+	flag.StringVar(&o.eventTime, "event-time", "", "column that says when, for a table whose rows are added and never replaced")
+	flag.BoolVar(&o.incremental, "incremental", false, "the collector asks for what changed, and not always for everything")
 	flag.BoolVar(&o.missing, "missing", false, "list fields that the item types have and the schemas lack")
 	flag.BoolVar(&o.add, "add", false, "append such fields to the table's schema, as a minor version")
 	flag.BoolVar(&o.lock, "lock", false, "write the lock file")
@@ -81,7 +85,7 @@ func create(o options, table string) error {
 	if o.key == "" || o.describe == "" {
 		return errors.New("a new table needs -key and -describe")
 	}
-	s := &schema.Schema{Table: table, Version: 1, Description: o.describe, ARN: o.arn, Tags: o.tags}
+	s := &schema.Schema{Table: table, Version: 1, Description: o.describe, ARN: o.arn, Tags: o.tags, EventTime: o.eventTime, Incremental: o.incremental}
 	for _, k := range append([]string{"account_id", "region"}, strings.Split(o.key, ",")...) {
 		if !slices.Contains(s.Key, k) {
 			s.Key = append(s.Key, k)

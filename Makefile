@@ -11,7 +11,11 @@ RACE := ./internal/alert ./internal/config ./internal/metrics ./internal/outcome
 SOAK := 10m
 SEED := 1
 
-.PHONY: build test demo check bench soak generate
+# The simulated organization of sim-large.
+ACCOUNTS := 200
+REGIONS := 17
+
+.PHONY: build test demo check bench soak sim-large generate
 
 build:
 	$(GO) build -tags $(TAGS) -ldflags "-s -w -X main.version=$(VERSION)" -o bin/stocktake ./cmd/stocktake
@@ -20,6 +24,7 @@ build:
 test: check
 	$(GO) test -tags $(TAGS) -timeout 20m ./...
 	$(GO) test -tags $(TAGS) -timeout 20m -race -short $(RACE)
+	$(MAKE) sim-large ACCOUNTS=20 LARGE=-any-time
 
 check: build
 	$(GO) vet -tags $(TAGS) ./...
@@ -39,6 +44,11 @@ bench:
 # Whole runs under faults of every kind; a failure prints how to repeat it.
 soak:
 	STOCKTAKE_SOAK=$(SOAK) STOCKTAKE_SOAK_SEED=$(SEED) $(GO) test -tags $(TAGS) -count 1 -timeout 0 -v ./internal/soaktest
+
+# All tables of a large simulated organization, against the least time possible.
+sim-large:
+	$(GO) build -tags $(TAGS) -o bin/large ./bench/large
+	dir=$$(mktemp -d) && bin/large -dir "$$dir" -accounts $(ACCOUNTS) -regions $(REGIONS) $(LARGE); code=$$?; rm -rf "$$dir"; exit $$code
 
 # Pages and lock files that are made from declarations.
 generate:

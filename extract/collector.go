@@ -83,6 +83,7 @@ type Call struct {
 	Batch     int      // rows of it that one call is for, where it is more than one
 	Page      int      // rows a page holds at most, for estimates
 	Instead   string   // operation that it stands in for where that one is refused, and is not sent otherwise
+	Hint      bool     // it tells which other calls are worth sending: a refusal leaves nothing empty, and it may not be sent at all
 }
 
 // Service ties a service's SDK client type C, with options O, to its names.
@@ -223,9 +224,9 @@ func (c Collector) Complete() *Collector {
 	return &c
 }
 
-// Optional reports whether a refusal leaves rows without some columns, and does
-// not fail their table.
-func (c Call) Optional() bool { return len(c.Columns)+len(c.Known) > 0 }
+// Optional reports whether a refusal does not fail the table: it leaves rows
+// without some columns at most.
+func (c Call) Optional() bool { return c.Hint || len(c.Columns)+len(c.Known) > 0 }
 
 // Leaves returns the columns that a refusal of the call leaves empty.
 func (c *Collector) Leaves(call Call) []string {
@@ -251,7 +252,7 @@ func allBut(s *schema.Schema, names []string) []string {
 	if s.ARN != "" && !slices.Contains(names, "arn") {
 		columns = append(columns, "arn")
 	}
-	if !slices.Contains(names, "tags") {
+	if s.Tags != "" && !slices.Contains(names, "tags") {
 		columns = append(columns, "tags")
 	}
 	return columns

@@ -79,6 +79,16 @@ func (u *Unit) Reached(table string, until time.Time) {
 	}
 }
 
+// Whole records that the unit has asked for all rows of a table after all, though
+// earlier runs had read it: what it has not found is no longer there.
+func (u *Unit) Whole(table string) {
+	if s := u.sinks[table]; s != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.since = spool.Mark{}
+	}
+}
+
 // begin finds from which mark a table is read on.
 func (u *Unit) begin(s *sink) {
 	m := u.mark(s.table.Name)

@@ -144,6 +144,9 @@ func (r *Run) claim(p *Planned, claimed map[claim]string) {
 	if len(places) == 0 {
 		places = []Place{{Account: p.Unit.Account, Region: p.Unit.Region}}
 	}
+	if r.OnlyTables == nil && r.unclaimed(p, places, claimed) {
+		return // as nearly always: the list of tables stays that of all units
+	}
 	var asked []string
 	for _, t := range p.Tables {
 		left := len(places)
@@ -168,6 +171,24 @@ func (r *Run) claim(p *Planned, claimed map[claim]string) {
 		p.Preset = &NotAsked
 		p.Tables, p.Skipped = p.Skipped, nil
 	}
+}
+
+// unclaimed reports whether no other source has a place of the unit, and claims
+// them all then.
+func (r *Run) unclaimed(p *Planned, places []Place, claimed map[claim]string) bool {
+	for _, t := range p.Tables {
+		for _, place := range places {
+			if owner, taken := claimed[claim{t, place}]; taken && owner != p.Unit.Source {
+				return false
+			}
+		}
+	}
+	for _, t := range p.Tables {
+		for _, place := range places {
+			claimed[claim{t, place}] = p.Unit.Source
+		}
+	}
+	return true
 }
 
 // NotAsked is the outcome of what a run was narrowed to leave out.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"github.com/aws/smithy-go"
 )
 
 // numbers are rows that are made of their parents, page by page.
@@ -84,5 +86,16 @@ func TestWithin(t *testing.T) {
 		if want := []row{{10, 1}, {10, 2}, {20, 1}, {20, 2}, {30, 1}, {30, 2}}; err != nil || !slices.Equal(got, want) {
 			t.Errorf("got rows %v and error %v, want %v", got, err, want)
 		}
+	}
+}
+
+func TestWhole(t *testing.T) {
+	type answer struct{ Table *struct{ Name string } }
+	got, err := whole(func() string { return (&answer{}).Table.Name })
+	if _, ok := errors.AsType[*smithy.DeserializationError](err); !ok || got != "" {
+		t.Errorf("an answer without its table: got %q, %v, want an error of decoding", got, err)
+	}
+	if got, err := whole(func() string { return "row" }); got != "row" || err != nil {
+		t.Errorf("a whole answer: got %q, %v", got, err)
 	}
 }

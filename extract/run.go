@@ -172,6 +172,9 @@ func (r *Run) account(ctx context.Context, units []*Planned, workers chan struct
 	}
 	wg.Wait()
 	r.gate.forget(units[0].Unit.Account)
+	for _, p := range units {
+		p.Unit.session.forget()
+	}
 	select {
 	case err := <-errs:
 		return err

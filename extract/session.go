@@ -177,6 +177,14 @@ func (i *identity) in(region string) *session {
 	return s
 }
 
+// forget drops the clients, which hold more than the rows of many an account. One
+// that is asked for again is made anew.
+func (s *session) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.clients)
+}
+
 func (s *session) client(key string, make func() any) any {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,7 +2,11 @@ package extract
 
 import (
 	"context"
+	"fmt"
+	"runtime"
 	"slices"
+
+	"github.com/aws/smithy-go"
 )
 
 // Tree declares a collector whose first table is listed, and whose others are
@@ -34,6 +38,15 @@ type Level[C, P, R any] struct {
 	Details  []Detail[C, R]          // R embeds Incomplete where there are some
 	Asides   []Aside[C, P, R]
 	Children []Branch[C, R]
+	Choose   func(parent *P) Choice[R] // below which of its rows the children are read; nil is all
+}
+
+// Choice picks among the rows of one parent. Both functions return rows whose
+// children are read then: Page some of those that it is given, and of earlier
+// pages; Rest those that are left after the last page.
+type Choice[R any] struct {
+	Page func(rows []R) []R
+	Rest func() []R
 }
 
 // Branch is a Level whose rows only it knows.
@@ -71,7 +84,11 @@ func (l Level[C, P, R]) walk(ctx context.Context, u *Unit, client *C, parent *P)
 	if err != nil {
 		return err
 	}
-	return l.Rows.each(ctx, &reading[C]{u, l.Table, client}, parent, func(rows []R) error {
+	choice := Choice[R]{func(rows []R) []R { return rows }, func() []R { return nil }}
+	if l.Choose != nil {
+		choice = l.Choose(parent)
+	}
+	err = l.Rows.each(ctx, &reading[C]{u, l.Table, client}, parent, func(rows []R) error {
 		for i := range rows {
 			tell(&rows[i])
 			if l.Own != nil {
@@ -84,17 +101,26 @@ func (l Level[C, P, R]) walk(ctx context.Context, u *Unit, client *C, parent *P)
 		if err := Emit(u, l.Table, rows); err != nil {
 			return err
 		}
-		for _, child := range l.Children {
-			if !child.wanted(u) {
-				continue
-			}
-			err := Parallel(ctx, rows, func(ctx context.Context, r *R) error { return child.below(ctx, u, client, r) })
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		return l.descend(ctx, u, client, choice.Page(rows))
 	})
+	if err != nil {
+		return err
+	}
+	return l.descend(ctx, u, client, choice.Rest())
+}
+
+// descend reads what is below rows.
+func (l Level[C, P, R]) descend(ctx context.Context, u *Unit, client *C, rows []R) error {
+	for _, child := range l.Children {
+		if !child.wanted(u) {
+			continue
+		}
+		err := Parallel(ctx, rows, func(ctx context.Context, r *R) error { return child.below(ctx, u, client, r) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // below is walk for a child: what AWS refuses ends its table and those below
@@ -216,9 +242,28 @@ func DescribeNamed[C, O, P, Name, In, Out, R any](
 			if err != nil {
 				return nil, err
 			}
-			return []R{row(names[0], out)}, nil
+			r, err := whole(func() R { return row(names[0], out) })
+			if err != nil {
+				return nil, err
+			}
+			return []R{r}, nil
 		},
 	}
+}
+
+// whole makes a row of an answer. One that lacks what it is about, which AWS
+// promises never to send, is a call that failed and not the end of the run.
+func whole[R any](row func() R) (r R, err error) {
+	defer func() {
+		switch fault := recover().(type) {
+		case nil:
+		case runtime.Error:
+			err = &smithy.DeserializationError{Err: fmt.Errorf("the answer lacks what it is about: %w", fault)}
+		default:
+			panic(fault)
+		}
+	}()
+	return row(), nil
 }
 
 // DescribeBatch describes so many names by one call. Names that the answer lacks

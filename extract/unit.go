@@ -103,6 +103,7 @@ type sink struct {
 	detail     *outcome.Outcome // the first refused detail
 	incomplete map[string]bool  // columns that some row lacks
 	reached    time.Time        // until when the table has been read
+	remark     outcome.Outcome  // what a good outcome says
 }
 
 // batchRows is the number of rows that are built before they go to the spool.
@@ -198,6 +199,16 @@ func (u *Unit) FailApart(ctx context.Context, table string, err error) error {
 	}
 	u.Fail(ctx, table, err)
 	return nil
+}
+
+// Remark gives the outcome of a table words of its own where it is ok: what the
+// configuration has left out does not pass for all there is.
+func (u *Unit) Remark(table string, o outcome.Outcome) {
+	if s := u.sinks[table]; s != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.remark = o
+	}
 }
 
 func (u *Unit) end(table string, o outcome.Outcome) {
@@ -350,7 +361,8 @@ func (s *sink) close(walkFailed *outcome.Outcome) (spool.TableResult, error) {
 	}
 	result.Keep(file)
 	result.Mark, result.Incremental = s.mark(s.context.ExtractedAt)
-	result.Outcome = outcome.Outcome{Kind: outcome.OK}
+	result.Outcome = s.remark
+	result.Outcome.Kind = outcome.OK
 	if len(s.incomplete) > 0 {
 		o := outcome.Outcome{Code: "unreadable_value", Advice: "AWS sent values of an unknown form; report them, the columns stay empty until then."}
 		if s.detail != nil {

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,19 +116,20 @@ func (c *coverage) stays(k coverageKey) bool {
 }
 
 // Units writes the units of a run.
-func Units(ctx context.Context, in AboutInput, rows iter.Seq[UnitRow]) (File, error) {
+func Units(ctx context.Context, in AboutInput, rows iter.Seq2[UnitRow, error]) (File, error) {
 	a, err := newAbout(in)
 	if err != nil {
 		return File{}, err
 	}
+	var failed error
 	all, err := a.spool("units", func(yield func(row) bool) {
-		for r := range rows {
-			if !yield(r) {
+		for r, err := range rows {
+			if failed = err; err != nil || !yield(r) {
 				return
 			}
 		}
 	})
-	if err != nil {
+	if err := cmp.Or(failed, err); err != nil {
 		return File{}, err
 	}
 	return a.write(ctx, UnitsTable, a.input(all, nil))

@@ -136,3 +136,49 @@ func TestIncremental(t *testing.T) {
 		previous = &Previous{out.File.Path, fmt.Sprint("run-", day)}
 	}
 }
+
+// A file of before a table became incremental has no last_confirmed_at: its rows
+// were confirmed when they were read.
+func TestBecomesIncremental(t *testing.T) {
+	const columns = `"columns":[{"name":"name","type":"utf8","source":"A"},{"name":"value","type":"int64","source":"A"},{"name":"parts","type":"list<utf8>","source":"A"}]}`
+	before := rowtest.Parse(`{"table":"test_items","version":1,"minor":0,"description":"Items.","key":["name"],` + columns)
+	after := rowtest.Parse(`{"table":"test_items","version":1,"minor":1,"description":"Items.","key":["name"],"incremental":true,` + columns)
+	const account, region = "000000000001", "eu-west-1"
+	run := func(sch *schema.Schema, previous *Previous, day int, kind outcome.Kind, names string) TableOutput {
+		t.Helper()
+		now := testTime.AddDate(0, 0, day)
+		s := newSpool(t)
+		var rows []item
+		for _, name := range names {
+			rows = append(rows, item{account, region, string(name), int64(day), "one", fmt.Sprint("run-", day), now})
+		}
+		e := entry("one", account, region, "", account, kind)
+		e.StartedAt = now
+		out, err := Table(t.Context(), TableInput{
+			Schema: sch, Spool: s, Units: []Unit{spoolUnit(t, s, sch, spool.UnitID{Source: "one", Collector: "c", Account: account, Region: region}, kind, itemBatch(sch.Arrow(), rows))},
+			Entries: []Entry{e}, Previous: previous, Now: now, MaxAge: 60 * time.Hour, Staging: filepath.Join(t.TempDir(), "staging"), RunID: fmt.Sprint("run-", day), Version: "test",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	first := run(before, nil, 0, outcome.OK, "ab")
+	carried := run(after, &Previous{first.File.Path, "run-0"}, 1, outcome.Throttled, "")
+	if e := carried.Entries[0]; e.CarriedRows != 2 || e.AgedOut != 0 {
+		t.Errorf("carried: got %+v, want 2 rows", e)
+	}
+	for _, rec := range readFile(t, after, carried.File.Path) {
+		for i := range int(rec.NumRows()) {
+			at := rec.Column(rec.Schema().FieldIndices("last_confirmed_at")[0]).(*array.Timestamp)
+			if !at.IsValid(i) || int64(at.Value(i)) != testTime.UnixMicro() {
+				t.Errorf("row %d: got last_confirmed_at %v, want when it was read", i, at.ValueStr(i))
+			}
+		}
+	}
+	for name, previous := range map[string]*Previous{"at once": {first.File.Path, "run-0"}, "after it was carried": {carried.File.Path, "run-1"}} {
+		if e := run(after, previous, 3, outcome.Throttled, "").Entries[0]; e.CarriedRows != 0 || e.AgedOut != 2 {
+			t.Errorf("too old, %s: got %+v, want 2 rows aged out", name, e)
+		}
+	}
+}

@@ -58,7 +58,8 @@ func openPrevious(ctx context.Context, l *loading) (*previous, error) {
 // decide reads whom each row is about and what becomes of it.
 func (p *previous) decide(ctx context.Context) error {
 	read := "extracted_at"
-	if p.Schema.Incremental {
+	// A file of before the table became incremental has no last_confirmed_at.
+	if p.Schema.Incremental && p.file.MetaData().Schema.ColumnIndexByName("last_confirmed_at") >= 0 {
 		read = "last_confirmed_at"
 	}
 	names := []string{"account_id", "region", "source", read}
@@ -258,7 +259,7 @@ func (s *stayStream) Next(ctx context.Context) (rowmerge.Segment, error) {
 }
 
 // confirm sets last_confirmed_at of the rows that this run has read not to have
-// changed.
+// changed. Where the file has none it is when they were read.
 func (s *stayStream) confirm(n numbered) (arrow.RecordBatch, error) {
 	if !s.Schema.Incremental {
 		return n.rec, nil
@@ -267,10 +268,17 @@ func (s *stayStream) confirm(n numbered) (arrow.RecordBatch, error) {
 	if err != nil {
 		return nil, err
 	}
+	extracted, err := column(s.arrow, "extracted_at")
+	if err != nil {
+		return nil, err
+	}
 	times := slices.Clone(n.rec.Column(at).(*array.Timestamp).Values())
 	valid := make([]bool, len(times))
 	for row := range valid {
 		valid[row] = n.rec.Column(at).IsValid(row)
+		if read := n.rec.Column(extracted).(*array.Timestamp); !valid[row] && read.IsValid(row) {
+			times[row], valid[row] = read.Value(row), true
+		}
 	}
 	for _, stay := range s.left {
 		e := s.Entries[stay.entry]

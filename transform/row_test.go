@@ -132,7 +132,7 @@ func TestIncomplete(t *testing.T) {
 func TestSecretTags(t *testing.T) {
 	for key, removed := range map[string]bool{
 		"Secret": true, "db-password": true, "PASSWD": true, "ApiKey": true, "github_token": true, "aws:credentials": true,
-		"Key": false, "Name": false, "team": false, "api-key-owner": false, "pass": false,
+		"Key": false, "Name": false, "team": false, "api-key-owner": true, "API_KEY": true, "key-owner": false, "pass": false,
 	} {
 		for _, test := range []struct {
 			column string

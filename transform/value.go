@@ -227,7 +227,7 @@ func (b *Builder) element(c schema.Column, elem string, et reflect.Type, to arra
 }
 
 // secretTag matches keys of tags whose values people use to keep secrets in.
-var secretTag = regexp.MustCompile(`(?i)(secret|token|passw|apikey|credential)`)
+var secretTag = regexp.MustCompile(`(?i)(secret|token|passw|api[_-]?key|credential)`)
 
 // SecretTag reports whether the values of a tag's key are removed.
 func SecretTag(key string) bool { return secretTag.MatchString(key) }

@@ -87,7 +87,7 @@ func run(ctx context.Context, dir string, accounts, findings int) error {
 	}
 	watch.Step("done")
 	var rows int64
-	for _, c := range result.Coverage {
+	for c := range result.Coverage {
 		rows += c.Rows
 	}
 	cpu, rss, err := used()

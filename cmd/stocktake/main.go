@@ -18,6 +18,7 @@ import (
 	"stocktake/extract"
 	"stocktake/extract/all"
 	"stocktake/internal/config"
+	"stocktake/internal/pipeline"
 )
 
 // version is set by the linker for releases.
@@ -63,6 +64,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the program at once.
 	context.AfterFunc(ctx, stop)
+	pipeline.Economize()
 	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 

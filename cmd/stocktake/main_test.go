@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"stocktake/internal/catalog"
 	"stocktake/queries"
 )
 
@@ -63,6 +64,7 @@ func TestDemo(t *testing.T) {
 	t.Run("questions", func(t *testing.T) {
 		want := map[string]string{
 			"accounts": "storefront-prod", "network": "198.1", "findings": "CRITICAL", "identity": "jonas.abara", "coverage": "ec2:DescribeVolumes",
+			"agents": "storefront-ci-runner-20", "signins": "farah.fontaine", "certificates": "app.storefront-prod.example.com", "keys": "alias/delivery-tracking-ebs", "paths": "catalogue-prod",
 		}
 		for _, name := range queries.Names() {
 			code, out, errs := run(t, "query", "-c", config, name, "--format", "json")
@@ -104,8 +106,10 @@ func TestDemo(t *testing.T) {
 			{[]string{"sources", "--json"}, 0, `"kind": "organization"`},
 			{[]string{"plan"}, 0, `25 accounts, \d+ units, about \d+ calls`},
 			{[]string{"plan", "--json", "--collect", "rds"}, 0, `"table": "aws_rds_db_instances"`},
-			{[]string{"tables"}, 0, `aws_ec2_volumes\s+ec2\s+regional\s+EBS volumes`},
+			{[]string{"tables"}, 0, `aws_ec2_volumes\s+ec2(, \w+)*\s+regional\s+EBS volumes`},
 			{[]string{"tables", "aws_ec2_volumes"}, 0, `ec2:DescribeVolumes \(needed\)`},
+			{[]string{"tables", "aws_cloudwatch_metric_data"}, 0, `(?s)added by the day of timestamp.*on request.*a call for 500 rows of aws_cloudwatch_metrics`},
+			{[]string{"tables", "aws_inspector2_findings"}, 0, `read by what has changed`},
 			{[]string{"tables", "no_such_table"}, exitUsage, `lists them`},
 			{[]string{"config", "check"}, 0, `1 sources`},
 			{[]string{"config", "schema"}, 0, `json-schema.org`},
@@ -124,6 +128,14 @@ func TestDemo(t *testing.T) {
 			code, out, errs := run(t, append(c.args, "-c", config)...)
 			if both := out + errs; code != c.code || !regexp.MustCompile(c.out).MatchString(both) {
 				t.Errorf("%v: got exit %d and\n%.2000s\nwant exit %d and %s", c.args, code, both, c.code, c.out)
+			}
+		}
+	})
+	t.Run("views", func(t *testing.T) {
+		_, listed, _ := run(t, "tables")
+		for _, v := range catalog.Views {
+			if code, _, errs := run(t, "query", "-c", config, "SELECT * FROM "+v.Name+" LIMIT 1"); code != 0 || !regexp.MustCompile(`(?m)^`+v.Name+`\s+-\s+view`).MatchString(listed) {
+				t.Errorf("view %s: got exit %d, %s, and the list\n%s\nwant it to be there and listed", v.Name, code, errs, listed)
 			}
 		}
 	})
@@ -152,7 +164,7 @@ func TestDemo(t *testing.T) {
 // TestQueryFiles checks the headers of the questions.
 func TestQueryFiles(t *testing.T) {
 	names := queries.Names()
-	for _, want := range []string{"accounts", "coverage", "findings", "identity", "network"} {
+	for _, want := range []string{"accounts", "agents", "certificates", "coverage", "findings", "identity", "keys", "network", "paths", "signins"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("queries: got %v, want %s among them", names, want)
 		}

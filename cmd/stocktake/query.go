@@ -25,10 +25,13 @@ func (a *app) queryCommand() *cobra.Command {
 		Use:   "query SQL | FILE.sql | NAME",
 		Short: "Ask the warehouse in SQL (DuckDB)",
 		Long: `Ask the warehouse in DuckDB's SQL. There is a view for every table, and
-coverage_gaps for what could not be read. The warehouse is read as the last
-commit left it; nothing can be written, and nothing outside it read.
+coverage_gaps for what could not be read. The views devices and users answer
+over several tables: machines of EC2 and Systems Manager, and users of IAM,
+Identity Center, Cognito and Connect. The warehouse is read as the last commit
+left it; nothing can be written, and nothing outside it read.
 
-A NAME is one of the questions that come with stocktake: ` + strings.Join(queries.Names(), ", ") + `.
+A NAME is one of the questions that come with stocktake:
+` + strings.Join(queries.Names(), ", ") + `.
 
 When a table that the query reads has units that were not collected, a warning
 under the result says so: an empty answer without a warning is an answer.`,

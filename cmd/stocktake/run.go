@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -40,7 +41,30 @@ func (n *narrowing) tables(c *config.File) (map[string]bool, error) {
 	if err != nil {
 		return nil, usage(fmt.Errorf("--collect: %w", err))
 	}
-	return tables, nil
+	return tables, n.configured(c)
+}
+
+// configured makes sure that some source collects what each pattern stands for:
+// a run can be narrowed to less than the configuration says, and not to more.
+func (n *narrowing) configured(c *config.File) error {
+	var collected []string
+	for _, s := range c.Sources {
+		collected = append(collected, s.Collect...)
+	}
+	have, err := extract.Select(all.Collectors, all.Streams, collected)
+	if err != nil {
+		return err
+	}
+	for _, pattern := range n.collect {
+		asked, err := extract.Select(all.Collectors, all.Streams, []string{pattern})
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(slices.Sorted(maps.Keys(asked)), func(t string) bool { return have[t] }) {
+			return usage(fmt.Errorf("--collect %q: no source of %s collects it: add it to the collect of a source", pattern, c.Path))
+		}
+	}
+	return nil
 }
 
 func (a *app) runCommand() *cobra.Command {

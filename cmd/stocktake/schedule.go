@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -227,30 +228,36 @@ func reportOfNight(result *pipeline.Result, file *config.File, job config.Job) s
 	if len(asked) == 0 {
 		asked = active(file)
 	}
-	bySource := map[string][]load.CoverageRow{}
-	for _, r := range result.Coverage {
-		bySource[r.Source] = append(bySource[r.Source], r)
+	type read struct {
+		schedule.SourceReport
+		gaps []load.CoverageRow
+	}
+	sources := map[string]*read{}
+	for r := range result.Coverage {
+		s := sources[r.Source]
+		if s == nil {
+			s = &read{SourceReport: schedule.SourceReport{Units: map[string]int64{}}}
+			sources[r.Source] = s
+		}
+		s.Units[string(r.Outcome)]++
+		s.Rows += r.Rows
+		s.Calls += r.Calls
+		s.FailedCalls += r.FailedCalls
+		s.Throttles += r.Throttles
+		if r.Outcome.Incomplete(file.AcceptBlocked) {
+			s.gaps = append(s.gaps, r)
+		}
 	}
 	for _, name := range asked {
-		rows := bySource[name]
-		// A source that says nothing was not read.
-		s := schedule.SourceReport{Source: name, Units: map[string]int64{}}
-		var gaps []load.CoverageRow
-		for _, r := range rows {
-			s.Units[string(r.Outcome)]++
-			s.Rows += r.Rows
-			s.Calls += r.Calls
-			s.FailedCalls += r.FailedCalls
-			s.Throttles += r.Throttles
-			if r.Outcome.Incomplete(file.AcceptBlocked) {
-				gaps = append(gaps, r)
-			}
+		s := sources[name]
+		if s == nil { // a source that says nothing was not read
+			s = &read{SourceReport: schedule.SourceReport{Units: map[string]int64{}}}
 		}
-		s.Complete = len(rows) > 0 && len(gaps) == 0
-		for _, f := range failures(gaps) {
+		s.Source, s.Complete = name, len(s.Units) > 0 && len(s.gaps) == 0
+		for _, f := range failures(slices.Values(s.gaps)) {
 			s.Problems = append(s.Problems, schedule.Problem{What: f.String(), Advice: f.Advice, Accounts: f.Accounts})
 		}
-		report.Sources = append(report.Sources, s)
+		report.Sources = append(report.Sources, s.SourceReport)
 	}
 	return report
 }

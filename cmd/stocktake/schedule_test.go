@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -272,9 +273,9 @@ func TestReportOfNight(t *testing.T) {
 	row := func(source, account string, kind outcome.Kind) load.CoverageRow {
 		return load.CoverageRow{Source: source, TableName: "aws_ec2_volumes", AccountID: account, Region: "eu-central-1", Outcome: kind, Rows: 5, Calls: 2, FailedCalls: 1, Throttles: 3, MissingAction: "ec2:DescribeVolumes"}
 	}
-	result := &pipeline.Result{RunID: "r", Exit: 3, Coverage: []load.CoverageRow{
+	result := &pipeline.Result{RunID: "r", Exit: 3, Coverage: slices.Values([]load.CoverageRow{
 		row("acme", "1", outcome.OK), row("acme", "2", outcome.Denied), row("acme", "3", outcome.Denied), row("umbrella", "4", outcome.Blocked),
-	}}
+	})}
 	got, err := json.Marshal(reportOfNight(result, file, config.Job{}))
 	want := `{"run":"r","complete":false,"exit_code":3,"sources":[` +
 		`{"source":"acme","complete":false,"units":{"denied":2,"ok":1},"rows":15,"calls":6,"failed_calls":3,"throttles":9,"problems":[{"what":"aws_ec2_volumes denied in 1 region of 2 accounts: needs ec2:DescribeVolumes","accounts":["2","3"]}]},` +

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -27,14 +28,14 @@ type failure struct {
 }
 
 // failures groups what is not complete, the most widespread first.
-func failures(coverage []load.CoverageRow) []failure {
+func failures(coverage iter.Seq[load.CoverageRow]) []failure {
 	type key struct {
 		outcome                      outcome.Kind
 		code, action, advice, detail string
 	}
 	at := map[key]int{}
 	var groups []failure
-	for _, r := range coverage {
+	for r := range coverage {
 		if !r.Outcome.Incomplete(false) {
 			continue
 		}
@@ -119,7 +120,7 @@ func reportOf(r *pipeline.Result) report {
 		Run: r.RunID, Date: r.Date, Exit: r.Exit, Complete: r.Exit == exitComplete, Seconds: r.Duration.Seconds(),
 		Calls: r.Calls, Throttles: r.Throttles, Outcomes: map[outcome.Kind]int{}, Failures: failures(r.Coverage),
 	}
-	for _, c := range r.Coverage {
+	for c := range r.Coverage {
 		out.Outcomes[c.Outcome]++
 		out.Rows += c.Rows
 		out.Carried += c.CarriedRows

@@ -91,7 +91,7 @@ func TestFailures(t *testing.T) {
 		}},
 	} {
 		var got []string
-		for _, f := range failures(c.coverage) {
+		for _, f := range failures(slices.Values(c.coverage)) {
 			got = append(got, f.String())
 		}
 		if !slices.Equal(got, c.want) {
@@ -101,15 +101,15 @@ func TestFailures(t *testing.T) {
 }
 
 func TestReport(t *testing.T) {
+	coverage := []load.CoverageRow{
+		covered(outcome.Denied, "a", "1", "r", needs("x:A"), advice("Allow x:A."), rows(0, 3)),
+		covered(outcome.OK, "a", "2", "r", rows(5, 0)), covered(outcome.OK, "b", "2", "r", rows(6, 0)), covered(outcome.Skipped, "b", "3", "r", rows(0, 1)),
+	}
 	result := &pipeline.Result{
-		RunID: "r1", Date: "2026-11-22", Exit: exitIncomplete, Duration: 1234567 * time.Microsecond, Calls: 40, Throttles: 2,
-		Coverage: []load.CoverageRow{
-			covered(outcome.Denied, "a", "1", "r", needs("x:A"), advice("Allow x:A."), rows(0, 3)),
-			covered(outcome.OK, "a", "2", "r", rows(5, 0)), covered(outcome.OK, "b", "2", "r", rows(6, 0)), covered(outcome.Skipped, "b", "3", "r", rows(0, 1)),
-		},
+		RunID: "r1", Date: "2026-11-22", Exit: exitIncomplete, Duration: 1234567 * time.Microsecond, Calls: 40, Throttles: 2, Coverage: slices.Values(coverage),
 	}
 	complete := *result
-	complete.Exit, complete.Coverage = exitComplete, result.Coverage[1:3]
+	complete.Exit, complete.Coverage = exitComplete, slices.Values(coverage[1:3])
 	for _, c := range []struct {
 		result *pipeline.Result
 		want   string

@@ -27,7 +27,7 @@ func (a *app) tablesCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "tables [NAME | STREAM | PATTERN]",
-		Short: "List the tables, or show one with its columns and permissions",
+		Short: "List the tables and views, or show a table with its columns and permissions",
 		Example: `  stocktake tables
   stocktake tables network
   stocktake tables aws_ec2_volumes
@@ -49,8 +49,10 @@ func (a *app) tablesCommand() *cobra.Command {
 				return printJSON(a.out, tables)
 			case len(args) == 1 && tables[0].Name == args[0]:
 				return printTable(a.out, tables[0])
+			case len(args) == 1:
+				return listTables(a.out, tables, nil)
 			}
-			return listTables(a.out, tables)
+			return listTables(a.out, tables, catalog.Views)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
@@ -76,7 +78,7 @@ func matching(tables []catalog.Table, pattern string) []catalog.Table {
 	})
 }
 
-func listTables(out io.Writer, tables []catalog.Table) error {
+func listTables(out io.Writer, tables []catalog.Table, views []catalog.View) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "TABLE\tSTREAMS\tSCOPE\tDESCRIPTION")
 	for _, t := range tables {
@@ -86,6 +88,9 @@ func listTables(out io.Writer, tables []catalog.Table) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", t.Name, streams, t.Scope, t.Description)
 	}
+	for _, v := range views {
+		fmt.Fprintf(w, "%s\t-\tview\t%s\n", v.Name, v.Description)
+	}
 	return w.Flush()
 }
 
@@ -93,6 +98,15 @@ func printTable(out io.Writer, t catalog.Table) error {
 	fmt.Fprintf(out, "%s (schema %s): %s\n\n", t.Name, t.Version, t.Description)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "scope\t%s\nstreams\t%s\nkey\t%s\n", t.Scope, strings.Join(t.Streams, ", "), strings.Join(t.Key, ", "))
+	switch {
+	case t.EventTime != "":
+		fmt.Fprintf(w, "rows\tadded by the day of %s\n", t.EventTime)
+	case t.Incremental:
+		fmt.Fprint(w, "rows\tread by what has changed\n")
+	}
+	if t.OnRequest {
+		fmt.Fprint(w, "collected\ton request: by its name or a stream\n")
+	}
 	for _, o := range t.Operations {
 		what := "needed"
 		if len(o.Details) > 0 {
@@ -102,13 +116,20 @@ func printTable(out io.Writer, t catalog.Table) error {
 			}
 		}
 		if o.Per != "" {
-			what += "; a call for each row of " + o.Per
+			what += "; a call for " + each(o.Batch) + " of " + o.Per
 		}
 		fmt.Fprintf(w, "permission\t%s (%s)\n", strings.Join(o.Actions, ", "), what)
 	}
 	fmt.Fprintln(w, "\nCOLUMN\tTYPE\tORIGIN\tDESCRIPTION")
 	printColumns(w, t.Columns, "")
 	return w.Flush()
+}
+
+func each(batch int) string {
+	if batch > 1 {
+		return fmt.Sprintf("%d rows", batch)
+	}
+	return "each row"
 }
 
 func printColumns(w io.Writer, columns []catalog.Column, indent string) {

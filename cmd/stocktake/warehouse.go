@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -18,35 +17,10 @@ import (
 	"stocktake/internal/config"
 	"stocktake/internal/pipeline"
 	"stocktake/internal/query"
+	"stocktake/internal/views"
 	"stocktake/load"
 	"stocktake/load/store"
-	"stocktake/schemas"
 )
-
-// eventTables are those that have files below events/.
-func eventTables() ([]load.EventTable, error) {
-	every, err := schemas.All()
-	if err != nil {
-		return nil, err
-	}
-	var tables []load.EventTable
-	for _, s := range every {
-		if s.EventTime != "" || s.Table == load.CoverageTable {
-			tables = append(tables, load.EventTable{Table: s.Table, Version: s.Version})
-		}
-	}
-	slices.SortFunc(tables, func(a, b load.EventTable) int { return strings.Compare(a.Table, b.Table) })
-	return tables, nil
-}
-
-// readState reads the last commit, its events included.
-func readState(ctx context.Context, s store.Store, read func(context.Context, store.Store, ...load.EventTable) (*load.State, error)) (*load.State, error) {
-	tables, err := eventTables()
-	if err != nil {
-		return nil, err
-	}
-	return read(ctx, s, tables...)
-}
 
 // reading is a warehouse as the last commit left it.
 type reading struct {
@@ -79,12 +53,12 @@ func (a *app) read(ctx context.Context) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	state, err := readState(ctx, s, load.ReadState)
+	state, err := views.State(ctx, s, load.ReadState)
 	if errors.Is(err, store.ErrUnfinished) {
 		// Where this identity may not write, or the run still goes on, the one who
 		// does it is waited for.
 		completeErr := pipeline.Complete(ctx, pipeline.Options{Config: file, Store: s, Program: version, Views: refreshViews(s)})
-		if state, err = readState(ctx, s, load.AwaitState); errors.Is(err, store.ErrUnfinished) {
+		if state, err = views.State(ctx, s, load.AwaitState); errors.Is(err, store.ErrUnfinished) {
 			err = errors.Join(err, completeErr)
 		}
 	}
@@ -99,12 +73,12 @@ func (a *app) read(ctx context.Context) (*reading, error) {
 
 // open opens the warehouse for queries.
 func (r *reading) open(ctx context.Context) (*query.DB, error) {
-	views, err := eventViews(r.store, r.state, false)
+	events, err := views.Events(r.store, r.state, false)
 	if err != nil {
 		return nil, err
 	}
-	tables := queryTables(r.state)
-	o := query.Options{Root: r.store.Root(), Tables: tables, Views: append(views, query.CombinedViews(tables)...)}
+	tables := views.Tables(r.state)
+	o := query.Options{Root: r.store.Root(), Tables: tables, Views: append(events, query.CombinedViews(tables)...)}
 	if o.S3, err = r.s3(ctx); err != nil {
 		return nil, err
 	}
@@ -123,57 +97,13 @@ func (r *reading) s3(ctx context.Context) (*query.S3, error) {
 	return &query.S3{Objects: client, BucketOwner: r.file.Output.BucketOwner, HTTPFS: r.httpfs}, nil
 }
 
-// queryTables are the views of a state.
-func queryTables(state *load.State) []query.Table {
-	var tables []query.Table
-	for _, t := range state.Tables {
-		tables = append(tables, query.Table{Name: t.Table, Version: t.Version, Newest: t.Current == t.Table+".parquet", Files: []string{t.Location.Path}})
-	}
-	return tables
-}
-
-// eventViews are the views of event tables that have files; that of one that
-// shares its name with a state is its history. standing ones hold for later
-// runs too. In a bucket a pattern costs DuckDB a third of the requests of a list.
-func eventViews(s store.Store, state *load.State, standing bool) ([]query.View, error) {
-	every, err := schemas.All()
-	if err != nil {
-		return nil, err
-	}
-	var views []query.View
-	for _, e := range state.Events {
-		paths := e.Paths
-		if len(paths) == 0 {
-			continue
-		}
-		if standing || !isLocal(s.Root()) {
-			paths = []string{eventPattern(s, e.Table, e.Version)}
-		}
-		sch := every[fmt.Sprintf("%s.v%d", e.Table, e.Version)]
-		if sch.EventTime == "" {
-			views = append(views, query.View{Name: e.Table + "_history", SQL: query.ReadParquet(paths)})
-			continue
-		}
-		views = append(views, query.View{Name: e.Table, SQL: query.ReadEvents(paths, sch.Key, sch.EventTime)})
-	}
-	return views, nil
-}
-
-// eventPattern names all files of an event table.
-func eventPattern(s store.Store, table string, version int) string {
-	return fmt.Sprintf("%s/events/%s/v%d/*/*.parquet", s.Root(), table, version)
-}
-
-// isLocal reports whether a warehouse is a folder.
-func isLocal(root string) bool { return !strings.Contains(root, "://") }
-
 // refreshViews makes stocktake.duckdb anew where the views have changed. Its
 // views read current/ and the events, so that they hold for later runs too. A
 // warehouse that is not a folder has none.
 func refreshViews(s store.Store) func(context.Context) error {
 	return func(ctx context.Context) error {
 		root := s.Root()
-		if !isLocal(root) {
+		if !views.Local(s) {
 			return nil
 		}
 		tables, history, err := standingViews(ctx, s)
@@ -206,15 +136,15 @@ const (
 // standingViews are views that hold for later runs too: of the files in
 // current/, and of all events.
 func standingViews(ctx context.Context, s store.Store) ([]query.Table, []query.View, error) {
-	state, err := readState(ctx, s, load.ReadState)
+	state, err := views.State(ctx, s, load.ReadState)
 	if err != nil {
 		return nil, nil, err
 	}
-	tables := queryTables(state)
+	tables := views.Tables(state)
 	for i, t := range state.Tables {
 		tables[i].Files = []string{s.Root() + "/current/" + t.Current}
 	}
-	events, err := eventViews(s, state, true)
+	events, err := views.Events(s, state, true)
 	return tables, append(events, query.CombinedViews(tables)...), err
 }
 
@@ -255,7 +185,7 @@ credential in it: whoever opens it loads httpfs and creates a secret first.`,
 // returns where it is.
 func (r *reading) writeViews(ctx context.Context, path string) (string, error) {
 	root := r.store.Root()
-	if isLocal(root) && path == "" {
+	if views.Local(r.store) && path == "" {
 		lease, err := pipeline.Lock(ctx, r.store, version)
 		if err != nil {
 			return "", err

@@ -128,7 +128,7 @@ var Streams = map[string][]string{
 	// network, and its parts
 	"network": {
 		"aws_ec2_vpcs", "aws_ec2_vpc_cidr_associations", "aws_ec2_subnets", "aws_ec2_security_groups", "aws_ec2_security_group_rules", "aws_ec2_network_interfaces",
-		"aws_ec2_route_tables", "aws_ec2_internet_gateways", "aws_ec2_nat_gateways", "aws_ec2_addresses", "aws_ec2_network_acls",
+		"aws_ec2_route_tables", "aws_ec2_internet_gateways", "aws_ec2_egress_only_internet_gateways", "aws_ec2_nat_gateways", "aws_ec2_addresses", "aws_ec2_network_acls",
 		"aws_ec2_vpc_endpoints", "aws_ec2_vpc_peering_connections", "aws_ec2_flow_logs",
 		"aws_ec2_transit_gateways", "aws_ec2_transit_gateway_attachments", "aws_ec2_vpn_connections",
 		"aws_elbv2_*", "aws_elb_*", "aws_route53_*", "aws_cloudfront_*",

@@ -21,7 +21,7 @@ var service = extract.Service[ec2.Client, ec2.Options]{
 var page = aws.Int32(1000)
 
 // Collectors of this service.
-var Collectors = slices.Concat(compute, connections, images, settings)
+var Collectors = slices.Concat(compute, connections, images, settings, []extract.Collector{egressOnlyInternetGateways})
 
 var compute = []extract.Collector{
 	extract.One(service, "aws_ec2_regions", (*ec2.Client).DescribeRegions,

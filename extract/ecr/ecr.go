@@ -19,8 +19,12 @@ var service = extract.Service[ecr.Client, ecr.Options]{
 }
 
 // Collectors of this service.
-var Collectors = []extract.Collector{
-	extract.Tree(service, extract.Level[ecr.Client, extract.Root, Repository]{
+var Collectors = []extract.Collector{registry()}
+
+// repositories is the tree of all tables; s tells which images are asked for
+// their scans.
+func repositories(s *scans) extract.Level[ecr.Client, extract.Root, Repository] {
+	return extract.Level[ecr.Client, extract.Root, Repository]{
 		Table: "aws_ecr_repositories",
 		Rows: extract.Pages(service, ecr.NewDescribeRepositoriesPaginator,
 			extract.Always(&ecr.DescribeRepositoriesInput{MaxResults: page}),
@@ -28,23 +32,26 @@ var Collectors = []extract.Collector{
 				return extract.Map(o.Repositories, func(r types.Repository) Repository { return Repository{Repository: r} })
 			}),
 		Details:  details,
-		Children: []extract.Branch[ecr.Client, Repository]{images},
-	}),
+		Children: []extract.Branch[ecr.Client, Repository]{images(s)},
+	}
 }
 
-var images = extract.Level[ecr.Client, Repository, types.ImageDetail]{
-	Table: "aws_ecr_images",
-	Gone:  gone,
-	Rows: extract.Pages(service, ecr.NewDescribeImagesPaginator,
-		func(r *Repository) *ecr.DescribeImagesInput {
-			return &ecr.DescribeImagesInput{RepositoryName: r.RepositoryName, RegistryId: r.RegistryId, MaxResults: page}
-		},
-		func(o *ecr.DescribeImagesOutput) []types.ImageDetail { return o.ImageDetails }),
-	Children: []extract.Branch[ecr.Client, types.ImageDetail]{findings},
+func images(s *scans) extract.Level[ecr.Client, Repository, types.ImageDetail] {
+	return extract.Level[ecr.Client, Repository, types.ImageDetail]{
+		Table: "aws_ecr_images",
+		Gone:  gone,
+		Rows: extract.Pages(service, ecr.NewDescribeImagesPaginator,
+			func(r *Repository) *ecr.DescribeImagesInput {
+				return &ecr.DescribeImagesInput{RepositoryName: r.RepositoryName, RegistryId: r.RegistryId, MaxResults: page}
+			},
+			func(o *ecr.DescribeImagesOutput) []types.ImageDetail { return o.ImageDetails }),
+		Children: []extract.Branch[ecr.Client, types.ImageDetail]{findings},
+		Choose:   s.of,
+	}
 }
 
 var findings = extract.Level[ecr.Client, types.ImageDetail, ScanFinding]{
-	Table: "aws_ecr_image_scan_findings",
+	Table: findingsTable,
 	Gone:  append([]string{"ScanNotFoundException"}, gone...),
 	Rows: extract.Pages(service, ecr.NewDescribeImageScanFindingsPaginator,
 		func(i *types.ImageDetail) *ecr.DescribeImageScanFindingsInput {

@@ -24,6 +24,9 @@ type Table struct {
 	Streams     []string    `json:"streams"`
 	Version     string      `json:"version"` // major.minor of the schema
 	Key         []string    `json:"key"`
+	OnRequest   bool        `json:"on_request,omitempty"`  // only its name or a stream selects it
+	EventTime   string      `json:"event_time,omitempty"`  // column that says when; set where rows are added and never replaced
+	Incremental bool        `json:"incremental,omitempty"` // what changed is asked for, and not always everything
 	Operations  []Operation `json:"operations"`
 	Actions     []string    `json:"actions"` // IAM actions, those of optional details included
 	Columns     []Column    `json:"columns"`
@@ -38,7 +41,10 @@ type Operation struct {
 	Actions []string `json:"actions"`
 	Details []string `json:"details,omitempty"` // columns that stay NULL without it; none when the table needs it
 	Per     string   `json:"per,omitempty"`     // table of whose rows each costs one call
+	Batch   int      `json:"batch,omitempty"`   // rows of it that one call is for, where it is more than one
+	Page    int      `json:"page,omitempty"`    // rows that a page holds at most, where the call says
 	Instead string   `json:"instead,omitempty"` // operation that it stands in for where that one is refused
+	Hint    bool     `json:"hint,omitempty"`    // it tells which of the others are worth making; without it all are made
 }
 
 // Column is a column or a nested field.
@@ -89,10 +95,11 @@ func describe(c *extract.Collector, t extract.Table) (Table, error) {
 	table := Table{
 		Name: t.Name, Description: s.Description, Service: c.Service.Name, Scope: string(c.Scope), Streams: StreamsOf(t.Name),
 		Version: version(s), Key: s.Key, Columns: columns(s.AllColumns(), t.Item.Name()), Schema: s, Item: t.Item.String(),
+		OnRequest: slices.Contains(c.OnRequest, t.Name), EventTime: s.EventTime, Incremental: s.Incremental,
 	}
 	for _, call := range operations(c, t) {
 		actions := c.Service.ActionsOf(call.Operation)
-		table.Operations = append(table.Operations, Operation{Name: call.Operation, Actions: actions, Details: c.Leaves(call), Per: call.Per, Instead: call.Instead})
+		table.Operations = append(table.Operations, Operation{Name: call.Operation, Actions: actions, Details: c.Leaves(call), Per: call.Per, Batch: call.Batch, Page: call.Page, Instead: call.Instead, Hint: call.Hint})
 		for _, a := range actions {
 			if !slices.Contains(table.Actions, a) {
 				table.Actions = append(table.Actions, a)

@@ -41,6 +41,7 @@ type File struct {
 	MaxDuration   time.Duration `json:"-"` // of a run; 0 is without limit
 	FullPull      time.Duration `json:"-"` // how often tables that are pulled incrementally are pulled as a whole
 	CloudTrail    CloudTrail
+	ECR           ECR
 	Metrics       Metrics
 	HTTPFS        string `json:"-"` // DuckDB's extension for S3, absolute; "" is the standard places
 }
@@ -49,6 +50,11 @@ type File struct {
 type CloudTrail struct {
 	LookBack time.Duration `json:"-"` // of the first run; later ones go on where the last has ended
 	ReadOnly bool          // events that only read, too
+}
+
+// ECR says of which images in ECR the scans are read.
+type ECR struct {
+	Newest int // of each repository; 0 is all
 }
 
 // Metrics says which metrics of CloudWatch are read.

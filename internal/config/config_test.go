@@ -204,7 +204,7 @@ func TestValues(t *testing.T) {
 		Rates:       map[string]Rate{"ec2": {PerSecond: 12.5, Burst: 40}, "ec2:DescribeInstances": {PerSecond: 3, Burst: 1}},
 		Retry:       Retry{MaxAttempts: 3, MaxBackoff: 90 * time.Second, Timeout: 10 * time.Second},
 		Carry:       Carry{MaxAge: 48 * time.Hour}, AcceptBlocked: true, Redact: "personal",
-		FullPull: 24 * time.Hour, CloudTrail: CloudTrail{LookBack: 2 * time.Hour, ReadOnly: true}, Metrics: Metrics{
+		FullPull: 24 * time.Hour, CloudTrail: CloudTrail{LookBack: 2 * time.Hour, ReadOnly: true}, ECR: ECR{Newest: 50}, Metrics: Metrics{
 			List: filepath.Join(here, "testdata/metrics.yaml"), LookBack: time.Hour,
 			Namespaces: map[string]Namespace{
 				"AWS/SQS":        {Period: 5 * time.Minute, Of: "aws_sqs_queues", Metrics: map[string][]string{"NumberOfMessagesSent": {"Sum", "p99.9"}}},

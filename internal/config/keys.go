@@ -48,6 +48,8 @@ func fileShape(f *File) shape {
 				doc: "how often findings that are read incrementally, by what has changed, are read as a whole, since what AWS deletes is not among the changes; 0s is in every run"},
 			{key: "cloudtrail", value: section{cloudTrailShape(&f.CloudTrail)},
 				doc: "which events the table aws_cloudtrail_events takes"},
+			{key: "ecr", value: section{ecrShape(&f.ECR)},
+				doc: "of which images the table aws_ecr_image_scan_findings takes the scans"},
 			{key: "metrics", value: section{metricsShape(&f.Metrics)},
 				doc: "which metrics the table aws_cloudwatch_metric_data takes"},
 			{key: "accept_blocked", value: boolean(&f.AcceptBlocked), def: false,
@@ -72,6 +74,15 @@ func cloudTrailShape(c *CloudTrail) shape {
 		keys: []entry{
 			{key: "look_back", value: duration(&c.LookBack, "1m", "90d"), def: "1d", doc: "how far back the first run reads; later ones go on where the last has ended. CloudTrail keeps 90 days, and answers 100 events a second"},
 			{key: "read_only", value: boolean(&c.ReadOnly), def: false, doc: "whether events that only read are taken too; they are most of all events"},
+		},
+	}
+}
+
+func ecrShape(e *ECR) shape {
+	return shape{
+		name: "ecr",
+		keys: []entry{
+			{key: "newest", value: integer(&e.Newest, 0, 100_000), def: 0, doc: "how many images of each repository are asked for their scans, those that were pushed last; coverage says how many that leaves out, and all within it are asked in every run; 0 is all images"},
 		},
 	}
 }

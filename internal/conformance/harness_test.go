@@ -292,11 +292,11 @@ func one(c *extract.Collector, hooks ...fakeaws.Hook) scene {
 }
 
 // operations are the distinct operations of the walk, as declared, but for those
-// that stand in for others.
+// that need not be sent.
 func operations(c *extract.Collector) []string {
 	var names []string
 	for _, call := range c.Calls {
-		if call.Instead == "" && !slices.Contains(names, call.Operation) {
+		if call.Instead == "" && !call.Hint && !slices.Contains(names, call.Operation) {
 			names = append(names, call.Operation)
 		}
 	}

@@ -109,7 +109,7 @@ func follow(v reflect.Value, path string) reflect.Value {
 	return v
 }
 
-var secretKey = regexp.MustCompile(`(?i)secret|token|passw|apikey|credential`)
+var secretKey = regexp.MustCompile(`(?i)secret|token|passw|api[_-]?key|credential`)
 
 // wantMap is of a map, or of a list of keys and values.
 func wantMap(c schema.Column, elem string, v reflect.Value, secret bool) any {

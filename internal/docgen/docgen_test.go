@@ -38,6 +38,25 @@ func TestPagesAreCurrent(t *testing.T) {
 	}
 }
 
+// Tables that are said to have a server of their own are in the tests that play it.
+func TestWiredTables(t *testing.T) {
+	tables, err := known()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(wired)) {
+		i := slices.IndexFunc(tables, func(t table) bool { return t.Name == name })
+		if i < 0 {
+			t.Errorf("table %s is not known", name)
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(root, wired[name]))
+		if short := strings.TrimPrefix(name, "aws_"+tables[i].Service+"_"); err != nil || !strings.Contains(string(text), short) {
+			t.Errorf("%s is said to be in %s: got %v, want %s in it", name, wired[name], err, short)
+		}
+	}
+}
+
 // differs returns the first line that is not the same, or 0.
 func differs(got, want []byte) int {
 	if bytes.Equal(got, want) {

@@ -31,79 +31,138 @@ A NULL is AWS's answer unless ` + "`not_collected`" + ` of the row names the col
 column's type, such as a date in an unknown form, is NULL and named there too.
 `
 
-// index is the list of tables, by stream and by service.
+// index is the matrix of what is covered, and what names the tables.
 func index(tables []table) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "<!-- Made by `%s`; edits are lost. -->\n\n%s\n## By stream\n", command, indexIntro)
-	for _, s := range slices.Sorted(maps.Keys(all.Streams)) {
-		group(&b, s, tables, func(t table) bool { return slices.Contains(t.Streams, s) })
-	}
-	group(&b, "In no stream", tables, func(t table) bool { return t.collector != nil && len(t.Streams) == 0 })
-	group(&b, "About the runs themselves", tables, func(t table) bool { return t.collector == nil })
+	fmt.Fprintf(&b, "<!-- Made by `%s`; edits are lost. -->\n\n%s", command, indexIntro)
+	streams(&b, tables)
 	services(&b, tables)
+	own(&b, tables)
 	discovery(&b)
 	return b.Bytes()
 }
 
-func group(b *bytes.Buffer, title string, tables []table, belongs func(table) bool) {
-	started := false
-	for _, t := range tables {
-		if !belongs(t) {
-			continue
+// streams lists the names that stand for several tables.
+func streams(b *bytes.Buffer, tables []table) {
+	b.WriteString("\n## Streams\n\n| stream | tables |\n| --- | --- |\n")
+	for _, s := range slices.Sorted(maps.Keys(all.Streams)) {
+		var links []string
+		for _, t := range tables {
+			if slices.Contains(t.Streams, s) {
+				links = append(links, t.link(t.Name))
+			}
 		}
-		if !started {
-			fmt.Fprintf(b, "\n### %s\n\n| table | what it holds |\n| --- | --- |\n", title)
-			started = true
-		}
-		fmt.Fprintf(b, "| [%s](%s.md) | %s |\n", t.Name, t.Name, cell(t.Description))
+		fmt.Fprintf(b, "| `%s` | %s |\n", s, strings.Join(links, ", "))
 	}
 }
+
+func (t table) link(text string) string { return fmt.Sprintf("[%s](%s.md)", text, t.Name) }
+
+const servicesIntro = `
+## By service
+
+%d tables of %d services. What the columns say:
+
+- **calls**: one for each region, or account, that is asked, or one for so many rows of an answer (` + "`1 for 1000`" + `); then those
+  for details, by the rows that they are about. Calls that lead to a table through another are counted there.
+- **actions**: IAM actions that the table takes, optional ones included; its page names them.
+- **marks**: ` + "`events`" + ` are added and never replaced, ` + "`incremental`" + ` tables are read by what has changed ([events and findings](../events-and-metrics.md));
+  ` + "`on request`" + ` tables are collected where they or a stream are named, and not for ` + "`*`" + `; ` + "`administrator`" + ` means that a delegated administrator's
+  view stands in for the accounts that it covers, ` + "`view`" + ` that it does so where ` + "`organization_views`" + ` asks for it; ` + "`redacted`" + ` tables have columns that are removed or may be hashed.
+- **verified**: every table is read from the simulated organization, and by the conformance suite from generated answers behind the SDK's
+  own client stack. Beside that, ` + "`moto`" + ` means compared leaf by leaf with what boto3 reads from the same moto server
+  ([internal/mototest](../../internal/mototest)), and ` + "`wire`" + ` read over HTTP from answers written by hand in the form of AWS ([internal/wiretest](../../internal/wiretest),
+  and tests of the services' own). None has been verified against AWS itself ([limits](../limits.md#what-was-verified-and-against-what)).
+`
 
 // services is the matrix of what is covered of each service.
 func services(b *bytes.Buffer, tables []table) {
-	b.WriteString("\n## By service\n\n" +
-		"| service | tables | scope | operations, of them optional | seen through an administrator | removed or hashed columns |\n" +
-		"| --- | --- | --- | --- | --- | --- |\n")
-	by := map[string][]table{}
+	by, n := map[string][]table{}, 0
 	for _, t := range tables {
 		if t.collector != nil {
 			by[t.Service] = append(by[t.Service], t)
+			n++
 		}
 	}
+	fmt.Fprintf(b, servicesIntro, n, len(by))
 	for _, service := range slices.Sorted(maps.Keys(by)) {
-		var names, scopes, redacted []string
-		view := "no"
-		needed, optional := map[string]bool{}, map[string]bool{}
+		fmt.Fprintf(b, "\n### %s\n\n| table | what it holds | scope | streams | calls | actions | marks | verified |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n", service)
 		for _, t := range by[service] {
-			names = append(names, fmt.Sprintf("[%s](%s.md)", strings.TrimPrefix(t.Name, "aws_"+service+"_"), t.Name))
-			scopes = append(scopes, strings.ReplaceAll(t.Scope, "_", " "))
-			t.count(needed, optional)
-			t.redacted(t.Schema.Columns, "", &redacted, &redacted)
-			if a := t.collector.Administrator; a != nil && a.Option == "" {
-				view = "yes"
-			} else if a != nil {
-				view = "by `organization_views`"
-			}
+			fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %d | %s | %s |\n", t.link(strings.TrimPrefix(t.Name, "aws_"+service+"_")), cell(t.Description),
+				strings.ReplaceAll(t.Scope, "_", " "), strings.Join(t.Streams, ", "), t.cost(), len(t.Actions), strings.Join(t.marks(), ", "), strings.Join(t.verified, ", "))
 		}
-		maps.DeleteFunc(optional, func(o string, _ bool) bool { return needed[o] })
-		slices.Sort(scopes)
-		fmt.Fprintf(b, "| %s | %s | %s | %d, %d | %s | %d |\n", service, strings.Join(names, ", "),
-			strings.Join(slices.Compact(scopes), ", "), len(needed)+len(optional), len(optional), view, len(redacted))
 	}
 }
 
-func (t table) count(needed, optional map[string]bool) {
+// cost sums up the calls that are made for the table, those about the same rows
+// together. A call that only stands in for another is none beside it.
+func (t table) cost() string {
+	count, order := map[string]int{}, []string{}
 	for _, o := range t.Operations {
-		if t.isOptional(o) {
-			optional[o.Name] = true
-		} else {
-			needed[o.Name] = true
+		if o.Instead != "" || t.administrative(o.Name) || !t.calledFor(o.Name) {
+			continue
+		}
+		of := ""
+		switch {
+		case o.Per == t.Name:
+			of = " for " + rows(o.Batch)
+		case o.Per != "":
+			of = " for " + rows(o.Batch) + " of " + strings.TrimPrefix(o.Per, "aws_"+t.Service+"_")
+		case o.Page > 0:
+			of = fmt.Sprintf(" for %d", o.Page)
+		}
+		if count[of]++; count[of] == 1 {
+			order = append(order, of)
 		}
 	}
+	for i, of := range order {
+		order[i] = fmt.Sprint(count[of], of)
+	}
+	if len(order) == 0 {
+		return "none of its own"
+	}
+	return strings.Join(order, "; ")
 }
 
-func (t table) isOptional(o catalog.Operation) bool {
-	return len(o.Details) > 0 || t.administrative(o.Name)
+// marks are what sets the table apart from the ordinary ones.
+func (t table) marks() (marks []string) {
+	if t.EventTime != "" {
+		marks = append(marks, "events")
+	}
+	if t.Incremental {
+		marks = append(marks, "incremental")
+	}
+	if t.OnRequest {
+		marks = append(marks, "on request")
+	}
+	switch a := t.collector.Administrator; {
+	case a == nil:
+	case a.Option == "":
+		marks = append(marks, "administrator")
+	case slices.Contains(a.Tables, t.Name):
+		marks = append(marks, "view")
+	}
+	var redacted []string
+	t.redacted(t.Schema.Columns, "", &redacted, &redacted)
+	if len(redacted) > 0 {
+		marks = append(marks, "redacted")
+	}
+	return marks
+}
+
+// own lists what is about the runs themselves, and the views.
+func own(b *bytes.Buffer, tables []table) {
+	b.WriteString("\n## About the runs themselves\n\n| table | what it holds |\n| --- | --- |\n")
+	for _, t := range tables {
+		if t.collector == nil {
+			fmt.Fprintf(b, "| %s | %s |\n", t.link(t.Name), cell(t.Description))
+		}
+	}
+	b.WriteString("\n## Views\n\n`stocktake query` and `stocktake.duckdb` have these beside the tables ([more](../warehouse.md#views-over-several-tables)).\n\n" +
+		"| view | what it holds |\n| --- | --- |\n")
+	for _, v := range catalog.Views {
+		fmt.Fprintf(b, "| `%s` | %s |\n", v.Name, cell(v.Description))
+	}
 }
 
 // discovery lists the calls that no table stands for.

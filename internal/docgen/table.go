@@ -19,6 +19,7 @@ type table struct {
 	collector *extract.Collector // nil for stocktake's own tables
 	item      reflect.Type
 	parent    string
+	verified  []string // moto, wire
 }
 
 // known returns every table, by name.
@@ -38,7 +39,7 @@ func known() ([]table, error) {
 			}
 		}
 	}
-	return tables, nil
+	return tables, verification(tables)
 }
 
 // page is the table's page in Markdown.
@@ -50,10 +51,17 @@ func (t table) page() []byte {
 	fmt.Fprintf(&b, "- **Key:** %s\n", codes(t.Key))
 	if t.collector != nil {
 		fmt.Fprintf(&b, "- **A row is:** %s\n", t.origin())
+		if kept := t.kept(); kept != "" {
+			fmt.Fprintf(&b, "- **Rows:** %s; see [events and findings](../events-and-metrics.md)\n", kept)
+		}
+		if t.OnRequest {
+			fmt.Fprintf(&b, "- **Collected:** on request: where `collect` has its name or one of its streams, and not for `*` or another glob\n")
+		}
 	}
 	file := t.Schema.ID() + ".json"
 	fmt.Fprintf(&b, "- **Schema:** version %s, [`schemas/%s`](../../schemas/%s)\n", t.Version, file, file)
 	if t.collector != nil {
+		fmt.Fprintf(&b, "- **Verified:** %s\n", t.verification())
 		t.calls(&b)
 		t.gaps(&b)
 		t.redaction(&b)
@@ -105,11 +113,31 @@ func (t table) streams() string {
 	if len(t.Streams) == 0 {
 		return "none"
 	}
-	links := make([]string, len(t.Streams))
-	for i, s := range t.Streams {
-		links[i] = fmt.Sprintf("[%s](README.md#%s)", s, s)
+	return codes(t.Streams) + " ([all streams](README.md#streams))"
+}
+
+// kept says what a run does with the rows of earlier ones, where it does not
+// replace them.
+func (t table) kept() string {
+	switch {
+	case t.EventTime != "":
+		return "added, and never replaced, in a folder for each UTC day of `" + t.EventTime + "`"
+	case t.Incremental:
+		return "read incrementally: those that changed since the last run are replaced, the others stay and `last_confirmed_at` says when they were last known to be so"
 	}
-	return strings.Join(links, ", ")
+	return ""
+}
+
+// verification says against what the table was read, none of it AWS itself.
+func (t table) verification() string {
+	words := "simulated organization and conformance suite"
+	for _, v := range t.verified {
+		words += map[string]string{
+			"moto": "; moto, compared leaf by leaf with what boto3 reads",
+			"wire": "; answers written by hand in the form of AWS, over HTTP",
+		}[v]
+	}
+	return words + "; not AWS itself"
 }
 
 func (t table) origin() string {
@@ -133,6 +161,8 @@ func (t table) purpose(o catalog.Operation) string {
 	switch {
 	case t.administrative(o.Name):
 		return "the delegated administrator's view; optional: without it the accounts are asked one by one"
+	case o.Hint:
+		return "optional: tells which of the other calls are worth making; without it all are made"
 	case o.Instead != "":
 		purpose = "the rows where " + o.Instead + " is refused"
 	case len(o.Details) > 0:
@@ -143,11 +173,18 @@ func (t table) purpose(o catalog.Operation) string {
 	switch o.Per {
 	case "":
 	case t.Name:
-		purpose += "; one call for each row"
+		purpose += "; one call for " + rows(o.Batch)
 	default:
-		purpose += fmt.Sprintf("; one call for each row of [%s](%s.md)", o.Per, o.Per)
+		purpose += fmt.Sprintf("; one call for %s of [%s](%s.md)", rows(o.Batch), o.Per, o.Per)
 	}
 	return purpose
+}
+
+func rows(batch int) string {
+	if batch > 1 {
+		return fmt.Sprintf("%d rows", batch)
+	}
+	return "each row"
 }
 
 // calledFor reports whether the operation is declared for this table and not
@@ -203,7 +240,7 @@ func (t table) redaction(b *bytes.Buffer) {
 	var secret, personal []string
 	t.redacted(t.Schema.Columns, "", &secret, &personal)
 	if hasTags(t.Schema.AllColumns()) {
-		secret = append(secret, "values of tags whose key contains secret, token, passw, apikey or credential, in any case of letters")
+		secret = append(secret, "values of tags whose key contains secret, token, passw, apikey (also api_key, api-key) or credential, in any case of letters")
 	}
 	if len(secret)+len(personal) == 0 {
 		return

@@ -27,11 +27,11 @@ func (c *counter) next() int { return int(c.n.Add(1)) - 1 }
 func TestFirstRunDenied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, t.TempDir(), company)
-	w.org.Deny(sim.Rule{Account: w.members[0], Operation: "DescribeVolumes"})
+	w.org.Deny(sim.Rule{Account: w.members[0], Service: "ec2", Operation: "DescribeVolumes"})
 	result := w.run(t)
 	r := read(t, w.open(t))
 	found := 0
-	for _, c := range result.Coverage {
+	for c := range result.Coverage {
 		if c.TableName != volumes || c.AccountID != w.members[0] {
 			if c.Outcome.Incomplete(false) {
 				t.Errorf("%v: got %s (%s), want it complete", idOf(c), c.Outcome, c.ErrorMessage)

@@ -9,11 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"stocktake/extract"
+	"stocktake/extract/all"
 	"stocktake/internal/config"
 	"stocktake/internal/outcome"
 	"stocktake/internal/pipeline"
 	"stocktake/internal/sim"
 	"stocktake/load"
+	"stocktake/schemas"
 )
 
 // effect is what has become of the rows of a place.
@@ -75,9 +78,11 @@ var scenarios = []scenario{
 		want: func(*world) []want { return nil },
 	},
 	{
-		name:  "list call denied",
-		fault: func(w *world) { w.org.Deny(sim.Rule{Account: w.members[0], Operation: "DescribeVolumes"}) },
-		exit:  3,
+		name: "list call denied",
+		fault: func(w *world) {
+			w.org.Deny(sim.Rule{Account: w.members[0], Service: "ec2", Operation: "DescribeVolumes"})
+		},
+		exit: 3,
 		want: func(w *world) []want {
 			return []want{{table: volumes, account: w.members[0], kinds: is(outcome.Denied), code: "UnauthorizedOperation", missing: "ec2:DescribeVolumes", rows: carried}}
 		},
@@ -130,10 +135,8 @@ var scenarios = []scenario{
 		fault: func(w *world) { w.org.RevokeRole(w.members[0]) },
 		exit:  3,
 		want: func(w *world) []want {
-			return []want{
-				{table: findings, kinds: is(outcome.OK), rows: replaced}, // its administrator sees them
-				{account: w.members[0], kinds: is(outcome.Denied), code: "AccessDenied", missing: "sts:AssumeRole", rows: carried},
-			}
+			return append(seenByAdministrator(w.members[0], ""), // whom no role stops
+				want{account: w.members[0], kinds: is(outcome.Denied), code: "AccessDenied", missing: "sts:AssumeRole", rows: carried})
 		},
 	},
 	{
@@ -143,7 +146,9 @@ var scenarios = []scenario{
 		want: func(w *world) []want {
 			return []want{
 				{table: accounts, kinds: is(outcome.Denied), missing: "organizations:ListAccounts", rows: carried},
+				{table: "aws_organizations_*", kinds: is(outcome.OK), rows: replaced}, // the management account is known, and so are the administrators
 				{table: "aws_identitystore_*", kinds: is(outcome.OK), rows: replaced},
+				{table: "aws_ssoadmin_*", kinds: is(outcome.OK), rows: replaced},
 				{kinds: is(outcome.Failed), code: "AccessDeniedException", rows: carried},
 			}
 		},
@@ -162,7 +167,10 @@ var scenarios = []scenario{
 		fault: func(w *world) { w.org.Deny(sim.Rule{Service: "ssoadmin"}) },
 		exit:  3,
 		want: func(w *world) []want {
-			return []want{{table: "aws_identitystore_*", region: west, kinds: is(outcome.Denied), code: "AccessDeniedException", missing: "sso:ListInstances", rows: carried}}
+			denied := want{region: west, kinds: is(outcome.Denied), code: "AccessDeniedException", missing: "sso:ListInstances", rows: carried}
+			users, grants := denied, denied
+			users.table, grants.table = "aws_identitystore_*", "aws_ssoadmin_*"
+			return []want{users, grants}
 		},
 	},
 	{
@@ -170,19 +178,16 @@ var scenarios = []scenario{
 		from:  noAdministrator,
 		fault: func(w *world) { w.org.Disable(sim.Rule{Account: w.members[0], Service: "securityhub"}) },
 		want: func(w *world) []want {
-			return []want{{table: findings, account: w.members[0], kinds: is(outcome.NotEnabled), code: "InvalidAccessException", rows: none}}
+			return []want{{table: "aws_securityhub_*", account: w.members[0], kinds: is(outcome.NotEnabled), code: "InvalidAccessException", rows: none}}
 		},
 	},
 	{
 		name:  "region switched off",
 		fault: func(w *world) { w.org.DisableRegion(w.members[1], west) },
 		want: func(w *world) []want {
-			return []want{
-				{table: "aws_ec2_regions", account: w.members[1], kinds: is(outcome.OK), rows: replaced},
-				{table: buckets, account: w.members[1], kinds: is(outcome.OK, outcome.Partial), rows: replaced},
-				{account: w.members[1], region: west, kinds: is(outcome.OutOfScope), rows: none},
-				{table: "aws_ec2_vpc_peering_connections", region: west, kinds: is(outcome.OK), rows: replaced}, // those with it are gone
-			}
+			return append(withoutRegion(w),
+				want{account: w.members[1], region: west, kinds: is(outcome.OutOfScope), rows: none},
+				want{table: "aws_ec2_vpc_peering_connections", region: west, kinds: is(outcome.OK), rows: replaced}) // those with it are gone
 		},
 	},
 	{
@@ -190,13 +195,10 @@ var scenarios = []scenario{
 		fault:  func(w *world) { w.org.DisableRegion(w.members[1], west) },
 		config: func(_ *testing.T, w *world) { w.source("acme").Regions = config.Regions{Names: []string{east, west}} },
 		want: func(w *world) []want {
-			return []want{
-				{table: "aws_ec2_regions", account: w.members[1], kinds: is(outcome.OK), rows: replaced},
-				{table: buckets, account: w.members[1], kinds: is(outcome.OK, outcome.Partial), rows: replaced},
-				{table: findings, account: w.members[1], region: west, kinds: is(outcome.OK), rows: replaced}, // its administrator answers
+			return slices.Concat(withoutRegion(w), seenByAdministrator(w.members[1], west), []want{
 				{account: w.members[1], region: west, kinds: is(outcome.RegionDisabled), rows: none},
 				{table: "aws_ec2_vpc_peering_connections", region: west, kinds: is(outcome.OK), rows: replaced}, // those with it are gone
-			}
+			})
 		},
 	},
 	{
@@ -234,10 +236,7 @@ var scenarios = []scenario{
 		name:  "member has left",
 		fault: func(w *world) { w.org.Leave(w.members[3]) },
 		want: func(w *world) []want {
-			return []want{
-				{table: accounts, kinds: is(outcome.OK), rows: replaced},
-				{account: w.members[3], kinds: is(outcome.OutOfScope), rows: none},
-			}
+			return append(aboutOthers(w), want{account: w.members[3], kinds: is(outcome.OutOfScope), rows: none})
 		},
 		then: func(t *testing.T, w *world, r *reader, _ *pipeline.Result) {
 			gone := "SELECT count(*) FROM stocktake_coverage WHERE account_id = '" + w.members[3] + "'"
@@ -258,7 +257,7 @@ var scenarios = []scenario{
 		name:  "account suspended",
 		fault: func(w *world) { w.org.Suspend(w.members[3]) },
 		want: func(w *world) []want {
-			return []want{{account: w.members[3], kinds: is(outcome.Skipped), code: outcome.AccountSuspended, rows: carried}}
+			return append(aboutOthers(w), want{account: w.members[3], kinds: is(outcome.Skipped), code: outcome.AccountSuspended, rows: carried})
 		},
 	},
 	{
@@ -266,7 +265,7 @@ var scenarios = []scenario{
 		fault:  func(w *world) { w.org.Suspend(w.members[3]) },
 		config: func(_ *testing.T, w *world) { w.file.Carry.MaxAge = time.Hour },
 		want: func(w *world) []want {
-			return []want{{account: w.members[3], kinds: is(outcome.Skipped), code: outcome.AccountSuspended, rows: none, aged: true}}
+			return append(aboutOthers(w), want{account: w.members[3], kinds: is(outcome.Skipped), code: outcome.AccountSuspended, rows: none, aged: true})
 		},
 	},
 	{
@@ -287,7 +286,7 @@ var scenarios = []scenario{
 	{
 		name: "table taken out",
 		config: func(_ *testing.T, w *world) {
-			w.source("acme").Collect = slices.DeleteFunc(slices.Sorted(maps.Keys(collectorOf)), func(t string) bool { return t == rds })
+			w.source("acme").Collect = slices.DeleteFunc(slices.Sorted(maps.Keys(collectorOf)), func(t string) bool { return t == rds || onRequest(t) })
 		},
 		want: func(w *world) []want {
 			return []want{{table: rds, kinds: is(outcome.OutOfScope), rows: none}}
@@ -302,16 +301,20 @@ var scenarios = []scenario{
 		},
 	},
 	{
-		name:  "administrator's view denied",
-		fault: func(w *world) { w.org.Deny(sim.Rule{Account: w.org.SecurityAccount(), Operation: "GetFindings"}) },
-		exit:  3,
+		name: "administrator's view denied",
+		fault: func(w *world) {
+			w.org.Deny(sim.Rule{Account: w.org.SecurityAccount(), Service: "securityhub", Operation: "GetFindings"})
+		},
+		exit: 3,
 		want: func(w *world) []want {
 			return []want{{table: findings, kinds: is(outcome.Denied), code: "AccessDeniedException", missing: "securityhub:GetFindings", rows: carried}}
 		},
 	},
 	{
-		name:   "rows too old",
-		fault:  func(w *world) { w.org.Deny(sim.Rule{Account: w.members[0], Operation: "DescribeVolumes"}) },
+		name: "rows too old",
+		fault: func(w *world) {
+			w.org.Deny(sim.Rule{Account: w.members[0], Service: "ec2", Operation: "DescribeVolumes"})
+		},
 		config: func(_ *testing.T, w *world) { w.file.Carry.MaxAge = time.Hour },
 		exit:   3,
 		want: func(w *world) []want {
@@ -334,8 +337,14 @@ var scenarios = []scenario{
 		},
 		want: func(w *world) []want {
 			wants := []want{{source: "solo", account: w.members[3], kinds: is(outcome.OK), rows: replaced}}
-			for _, t := range []string{accounts, "aws_sts_caller_identities", "aws_ec2_regions", "aws_cloudwatch_alarms", "aws_ecr_image*", "aws_ecs_*"} { // not of solo
-				wants = append(wants, want{source: "acme", table: t, kinds: is(outcome.OK), rows: replaced})
+			solo, err := extract.Select(w.collectors, all.Streams, w.source("solo").Collect)
+			if err != nil {
+				panic(err) // the configuration has been read
+			}
+			for t := range collectorOf {
+				if !solo[t] && !onRequest(t) {
+					wants = append(wants, want{source: "acme", table: t, kinds: is(outcome.OK, outcome.NotEnabled)})
+				}
 			}
 			return append(wants, want{source: "acme", account: w.members[3], kinds: is(outcome.Skipped), code: "other_source", rows: replaced})
 		},
@@ -385,6 +394,53 @@ var scenarios = []scenario{
 			}
 		},
 	},
+}
+
+// onRequest reports whether a table is collected only where it is named.
+func onRequest(table string) bool { return slices.Contains(collectorOf[table].OnRequest, table) }
+
+// incremental reports whether a table's rows stay as long as AWS tells of no
+// change.
+func incremental(t *testing.T, table string) bool {
+	t.Helper()
+	s, err := schemas.Newest(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Incremental
+}
+
+// seenByAdministrator is what an account's administrators tell of it, whatever
+// becomes of the account's own calls.
+func seenByAdministrator(account, region string) []want {
+	var wants []want
+	for _, t := range []string{findings, "aws_guardduty_findings", "aws_inspector2_findings", "aws_inspector2_coverage"} {
+		wants = append(wants, want{table: t, account: account, region: region, kinds: is(outcome.OK), rows: replaced})
+	}
+	return wants
+}
+
+// aboutOthers is the tables of central accounts whose rows are about the others
+// too, and fewer when one is gone.
+func aboutOthers(w *world) []want {
+	wants := []want{
+		{table: accounts, kinds: is(outcome.OK), rows: replaced},
+		{table: "aws_ssoadmin_account_assignments", account: w.org.Management(), kinds: is(outcome.OK), rows: replaced},
+	}
+	for _, t := range []string{"aws_accessanalyzer_findings", "aws_config_aggregate_resources", "aws_securityhub_insight_results"} {
+		wants = append(wants, want{table: t, account: w.org.SecurityAccount(), kinds: is(outcome.OK), rows: replaced})
+	}
+	return wants
+}
+
+// withoutRegion is the tables that have fewer rows when an account has turned a
+// region off: those that no region answers for alone.
+func withoutRegion(w *world) []want {
+	wants := aboutOthers(w)
+	for _, t := range []string{"aws_ec2_regions", "aws_iam_oidc_providers", "aws_resourceexplorer2_*", "aws_route53_*"} {
+		wants = append(wants, want{table: t, account: w.members[1], kinds: is(outcome.OK), rows: replaced})
+	}
+	return append(wants, want{table: buckets, account: w.members[1], kinds: is(outcome.OK, outcome.Partial), rows: replaced})
 }
 
 // expireAt ends an account's sessions once a call was made so many times.
@@ -447,14 +503,14 @@ func idOf(r load.CoverageRow) coverageID {
 
 func (c *checking) check() {
 	first := map[coverageID]load.CoverageRow{}
-	for _, r := range c.first.Coverage {
+	for r := range c.first.Coverage {
 		first[idOf(r)] = r
 	}
 	hits := make([]int, len(c.wants))
 	said := map[coverageID]bool{}
 	spoken := map[where]bool{} // as said, for rows that name their own region
 	rows := map[where]int64{}  // by coverage
-	for _, r := range c.result.Coverage {
+	for r := range c.result.Coverage {
 		if said[idOf(r)] {
 			c.t.Errorf("%v: two rows of coverage", idOf(r))
 		}
@@ -524,8 +580,8 @@ func (c *checking) rows(place where, r load.CoverageRow, e effect) {
 	wantCarried, from := int64(0), ""
 	switch e {
 	case replaced:
-		for run := range is {
-			problem = problem || run != c.result.RunID
+		for run := range is { // unchanged rows of an incremental table are those of the run that read them
+			problem = problem || run != c.result.RunID && (run != c.first.RunID || !incremental(c.t, place.table))
 		}
 	case carried:
 		wantCarried, problem = total(was), !maps.Equal(is, was)
@@ -556,7 +612,7 @@ func (c *checking) asBefore(r, was load.CoverageRow) {
 func checkCoverageTables(t *testing.T, r *reader, result, first *pipeline.Result) {
 	t.Helper()
 	var all, gaps, news []string
-	for _, row := range result.Coverage {
+	for row := range result.Coverage {
 		key := fmt.Sprint(row.Source, row.TableName, row.AccountID, row.Region, string(row.Outcome))
 		all = append(all, key)
 		if row.Outcome != outcome.Skipped {

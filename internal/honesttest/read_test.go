@@ -11,6 +11,7 @@ import (
 	"stocktake/extract/all"
 	"stocktake/internal/query"
 	"stocktake/internal/spool"
+	"stocktake/internal/views"
 	"stocktake/load"
 	"stocktake/load/store/local"
 )
@@ -63,21 +64,18 @@ type reader struct {
 // read opens the last commit of a warehouse.
 func read(t *testing.T, s *local.Store) *reader {
 	t.Helper()
-	state, err := load.ReadState(t.Context(), s, load.EventTable{Table: load.CoverageTable, Version: 1})
+	state, err := views.State(t.Context(), s, load.ReadState)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if state.Manifest == nil {
 		t.Fatal("the warehouse has no commit")
 	}
-	o := query.Options{Root: s.Root(), Threads: 1}
-	for _, f := range state.Tables {
-		o.Tables = append(o.Tables, query.Table{Name: f.Table, Version: f.Version, Newest: true, Files: []string{f.Location.Path}})
+	events, err := views.Events(s, state, false)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, e := range state.Events {
-		o.Views = append(o.Views, query.View{Name: e.Table + "_history", SQL: query.ReadParquet(e.Paths)})
-	}
-	db, err := query.Open(t.Context(), o)
+	db, err := query.Open(t.Context(), query.Options{Root: s.Root(), Threads: 1, Tables: views.Tables(state), Views: events})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -164,7 +164,7 @@ func TestResumeRepeatsFailures(t *testing.T) {
 	t.Parallel()
 	want, _ := undisturbedRun(t)
 	w := newWorld(t, t.TempDir(), smallCompany)
-	failing := sim.Rule{Account: w.members[0], Region: east, Operation: "DescribeVolumes"}
+	failing := sim.Rule{Account: w.members[0], Region: east, Service: "ec2", Operation: "DescribeVolumes"}
 	w.org.Fail(failing, w.file.Retry.MaxAttempts, sim.Fault{})
 	finished := interrupt(t, w, -1, "writing tables")
 	result := w.run(t, resume)

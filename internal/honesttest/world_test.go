@@ -56,6 +56,7 @@ type world struct {
 	now     time.Time
 	seen    *recorder
 	stack   []func(*aws.Config) // additions to the client stack
+	listens bool                // to inputs
 
 	collectors []*extract.Collector
 }

@@ -190,7 +190,7 @@ var coarse = map[string]bool{
 }
 
 // secretTag matches keys of tags whose values are removed.
-var secretTag = regexp.MustCompile(`(?i)(secret|token|passw|apikey|credential)`)
+var secretTag = regexp.MustCompile(`(?i)(secret|token|passw|api[_-]?key|credential)`)
 
 // run is what the rows say of the run that read them.
 type run struct {

@@ -1,8 +1,11 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/zeebo/xxh3"
 
 	"stocktake/extract"
 	"stocktake/internal/outcome"
@@ -12,8 +15,9 @@ import (
 
 // book is what the run knows of each table: who was asked with what outcome.
 type book struct {
-	entries map[string][]load.Entry
-	units   map[string][]load.Unit                                 // finished units with rows to load
+	*places
+	order   int                                                    // of the unit that is entered, in the plan
+	units   map[string][]numbered                                  // finished units with rows to load
 	touched map[string]bool                                        // some place is not merely kept
 	mark    func(source, table string, p extract.Place) spool.Mark // of earlier runs
 }
@@ -44,7 +48,7 @@ func (b *book) add(table string, e load.Entry) {
 	if e.Outcome.Kind.Rows() != outcome.Replaced {
 		e.Mark = b.mark(e.Source, table, spool.Place{Account: e.Account, Region: e.Region})
 	}
-	b.entries[table] = append(b.entries[table], e)
+	b.places.add(table, b.order, e)
 }
 
 // enterView adds an entry for each place that an administrator's view covers.
@@ -69,60 +73,98 @@ func (b *book) enterView(table string, e load.Entry, c *extract.Collector, cover
 // newBook puts together the plan, the journal, and what earlier runs cover of
 // sources that this one does not ask.
 func newBook(r *extract.Run, plan *extract.Plan, s *spool.Spool, previous extract.Previous) (*book, error) {
-	b := &book{entries: map[string][]load.Entry{}, units: map[string][]load.Unit{}, touched: map[string]bool{}, mark: r.Mark}
-	journal := map[spool.UnitID]spool.Unit{}
+	b := &book{places: newPlaces(), units: map[string][]numbered{}, touched: map[string]bool{}, mark: r.Mark}
+	asked := map[xxh3.Uint128]int{}
+	for i, p := range plan.Units {
+		b.order = i
+		b.planned(p)
+		if p.Preset == nil {
+			asked[p.Unit.ID().Hash()] = i
+		}
+	}
 	for u, err := range s.Units() {
 		if err != nil {
 			return nil, fmt.Errorf("read journal: %w", err)
 		}
-		journal[u.ID] = u
-	}
-	for _, p := range plan.Units {
-		if err := b.planned(p, journal); err != nil {
-			return nil, err
+		if i, ok := asked[u.ID.Hash()]; ok {
+			delete(asked, u.ID.Hash())
+			b.order = i
+			b.done(plan.Units[i], u)
 		}
 	}
+	for _, i := range asked {
+		return nil, fmt.Errorf("unit %v is planned and not in the journal", plan.Units[i].Unit.ID())
+	}
+	b.order = len(plan.Units)
 	b.unasked(r, previous)
+	b.sort()
 	return b, nil
 }
 
-func (b *book) planned(p *extract.Planned, journal map[spool.UnitID]spool.Unit) error {
-	u := p.Unit
-	blank := load.Entry{Source: u.Source, Account: u.Account, Region: u.Region, CollectedAccount: u.Account, CollectedRegion: u.AskedRegion()}
-	covers := func(table string) []spool.Place {
-		return slices.DeleteFunc(slices.Clone(u.Covers), func(place spool.Place) bool { return p.IsTaken(table, place) })
+// numbered is a unit and its number in the plan.
+type numbered struct {
+	order int
+	load.Unit
+}
+
+// unitsOf are the units with rows of a table, in the order of the plan.
+func (b *book) unitsOf(table string) []load.Unit {
+	list := b.units[table]
+	slices.SortFunc(list, func(a, b numbered) int { return cmp.Compare(a.order, b.order) })
+	units := make([]load.Unit, len(list))
+	for i, u := range list {
+		units[i] = u.Unit
 	}
+	return units
+}
+
+// blank is the entry of a unit of which nothing is known yet.
+func blank(u *extract.Unit) load.Entry {
+	return load.Entry{Source: u.Source, Account: u.Account, Region: u.Region, CollectedAccount: u.Account, CollectedRegion: u.AskedRegion()}
+}
+
+// covered are the places that a unit covers and no other source collects.
+func covered(p *extract.Planned, table string) []spool.Place {
+	if len(p.Taken) == 0 {
+		return p.Unit.Covers
+	}
+	return slices.DeleteFunc(slices.Clone(p.Unit.Covers), func(place spool.Place) bool { return p.IsTaken(table, place) })
+}
+
+// planned enters what is known without asking.
+func (b *book) planned(p *extract.Planned) {
+	u := p.Unit
 	for _, t := range p.Taken {
-		e := blank
+		e := blank(u)
 		e.Outcome = t.Outcome()
 		b.enter(t.Table, e, u.Collector, []spool.Place{t.Place})
 	}
 	for _, t := range p.Skipped {
-		e := blank
+		e := blank(u)
 		e.Outcome = extract.NotAsked
-		b.enter(t, e, u.Collector, covers(t))
+		b.enter(t, e, u.Collector, covered(p, t))
 	}
-	if p.Preset != nil {
-		for _, t := range p.Tables {
-			e := blank
+	for _, t := range p.Tables {
+		if p.Preset != nil {
+			e := blank(u)
 			e.Outcome = *p.Preset
-			b.enter(t, e, u.Collector, covers(t))
+			b.enter(t, e, u.Collector, covered(p, t))
 		}
-		return nil
 	}
-	done, ok := journal[u.ID()]
-	if !ok {
-		return fmt.Errorf("unit %v is planned and not in the journal", u.ID())
-	}
+}
+
+// done enters what the journal says of a unit.
+func (b *book) done(p *extract.Planned, done spool.Unit) {
 	for _, r := range done.Tables {
-		e := blank
+		e := blank(p.Unit)
 		e.Outcome, e.StartedAt, e.EndedAt = r.Outcome, done.StartedAt, done.EndedAt
 		e.Mark, e.Incremental = r.Mark, r.Incremental
 		e.Calls, e.FailedCalls, e.Retries, e.Throttles = r.Calls, r.FailedCalls, r.Retries, r.Throttles
-		b.enter(r.Table, e, u.Collector, covers(r.Table))
-		b.units[r.Table] = append(b.units[r.Table], load.Unit{ID: done.ID, CollectedRegion: done.CollectedRegion, Result: r})
+		b.enter(r.Table, e, p.Unit.Collector, covered(p, r.Table))
+		if r.File != "" || r.Duplicates > 0 {
+			b.units[r.Table] = append(b.units[r.Table], numbered{b.order, load.Unit{ID: done.ID, CollectedRegion: done.CollectedRegion, Result: r}})
+		}
 	}
-	return nil
 }
 
 // unasked keeps the places of sources that are configured and not asked.
@@ -149,14 +191,4 @@ func (b *book) unasked(r *extract.Run, previous extract.Previous) {
 			}, collectors[c.Table], nil)
 		}
 	}
-}
-
-// tables are those that the configuration asks for, whether or not this run does.
-func (b *book) tables() []string {
-	var names []string
-	for t := range b.entries {
-		names = append(names, t)
-	}
-	slices.Sort(names)
-	return names
 }

@@ -9,9 +9,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -53,7 +55,7 @@ type Observer interface {
 type Result struct {
 	RunID, Date string
 	Exit        int // 0, or 3 when some unit is not complete
-	Coverage    []load.CoverageRow
+	Coverage    iter.Seq[load.CoverageRow]
 	Calls       int64
 	Throttles   int64
 	Bytes       int64 // of the files that were written
@@ -94,9 +96,20 @@ type run struct {
 
 	loaded    map[string]loaded
 	unchanged []string
-	rows      []load.CoverageRow
 	bytes     int64 // of the files that are published
 	lease     store.Lease
+}
+
+// softMemory is from where on the garbage collector works harder, in bytes. What
+// a run over hundreds of accounts needs is some two thirds of it; left alone, the
+// heap would grow to twice its need before it is looked through.
+const softMemory = 300 << 20
+
+// Economize bounds the memory of the process, unless GOMEMLIMIT says otherwise.
+func Economize() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softMemory)
+	}
 }
 
 // Run collects and publishes. An error means that nothing was published, unless
@@ -129,7 +142,7 @@ func Run(ctx context.Context, o Options) (result *Result, err error) {
 		}
 	}
 	return &Result{
-		RunID: p.id, Date: p.date, Exit: p.exit, Coverage: p.rows, Notes: p.notes,
+		RunID: p.id, Date: p.date, Exit: p.exit, Coverage: p.coverage(), Notes: p.notes,
 		Calls: p.extract.Gate().Calls.Load(), Throttles: p.extract.Gate().Throttles.Load(), Bytes: p.bytes, Duration: p.now().Sub(p.started),
 	}, nil
 }
@@ -371,8 +384,7 @@ func (p *run) write(ctx context.Context) error {
 	if err := p.writeTables(ctx); err != nil {
 		return err
 	}
-	p.rows = p.coverage()
-	p.exit = exitOf(p.rows, p.o.Config.AcceptBlocked)
+	p.exit = exitOf(p.coverage(), p.o.Config.AcceptBlocked)
 	return nil
 }
 
@@ -380,10 +392,7 @@ func (p *run) write(ctx context.Context) error {
 // run visible.
 func (p *run) publish(ctx context.Context) error {
 	about := load.AboutInput{Spool: p.spool, Staging: p.staging, RunID: p.id, Version: p.o.Program}
-	units, err := p.unitRows()
-	if err != nil {
-		return err
-	}
+	var units unitCounts
 	publication := load.Publication{
 		Head: p.state.Head, Lease: p.lease, Hooks: p.o.hooks(), Now: p.now,
 		Manifest: load.Manifest{
@@ -393,7 +402,7 @@ func (p *run) publish(ctx context.Context) error {
 	for _, l := range p.loaded {
 		publication.Events = append(publication.Events, l.events...)
 		if l.schema.EventTime == "" {
-			publication.Tables = append(publication.Tables, load.TableFile{Schema: l.schema, File: l.out.File})
+			publication.Tables = append(publication.Tables, load.TableFile{Schema: l.schema, File: l.file})
 		}
 	}
 	for _, name := range p.unchanged {
@@ -405,14 +414,15 @@ func (p *run) publish(ctx context.Context) error {
 		write func(load.AboutInput) (load.File, error)
 	}{
 		{load.CoverageTable, func(in load.AboutInput) (load.File, error) {
-			state, history, err := load.Coverage(ctx, in, slices.Values(p.rows), func(table string) bool { _, ok := p.loaded[table]; return ok })
+			state, history, err := load.Coverage(ctx, in, p.coverage(), func(table string) bool { _, ok := p.loaded[table]; return ok })
 			publication.Events = append(publication.Events, load.EventFile{Schema: in.Schema, Date: ended, File: history})
 			return state, err
 		}},
-		{load.UnitsTable, func(in load.AboutInput) (load.File, error) { return load.Units(ctx, in, slices.Values(units)) }},
-		{load.RunsTable, func(in load.AboutInput) (load.File, error) { return load.Runs(ctx, in, p.runRow(p.rows, units)) }},
+		{load.UnitsTable, func(in load.AboutInput) (load.File, error) { return load.Units(ctx, in, p.unitRows(&units)) }},
+		{load.RunsTable, func(in load.AboutInput) (load.File, error) { return load.Runs(ctx, in, p.runRow(units)) }},
 	} {
 		in := about
+		var err error
 		if in.Schema, err = schemas.Newest(t.name); err != nil {
 			return err
 		}
@@ -431,7 +441,7 @@ func (p *run) publish(ctx context.Context) error {
 	if p.o.Config.WriteOnly() {
 		return p.drop(ctx, publication)
 	}
-	if _, err = load.Publish(ctx, p.o.Store, publication); err != nil {
+	if _, err := load.Publish(ctx, p.o.Store, publication); err != nil {
 		return err
 	}
 	return p.retain(ctx)

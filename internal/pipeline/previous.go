@@ -1,9 +1,13 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
-	"time"
+	"io"
+	"os"
+	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/parquet-go/parquet-go"
 
 	"stocktake/extract"
@@ -26,31 +30,55 @@ type coverageRecord struct {
 	FullPullAt *int64 `parquet:"full_pull_at,optional"`
 }
 
-// instant is a time of a record; NULL is the zero time.
-func instant(micro *int64) time.Time {
-	if micro == nil {
-		return time.Time{}
-	}
-	return time.UnixMicro(*micro).UTC()
-}
-
-// readCoverage reads the coverage that the last commit left.
-func readCoverage(path string) (extract.Previous, error) {
-	records, err := parquet.ReadFile[coverageRecord](path)
-	if err != nil {
+// readCoverage reads the coverage that the last commit left. A large
+// organization has half a million rows, of few texts: each is kept once.
+func readCoverage(path string) (p extract.Previous, err error) {
+	fail := func(err error) (extract.Previous, error) {
 		return extract.Previous{}, fmt.Errorf("read the coverage of the last run: %s: %w; `stocktake verify` lists what is damaged", path, err)
 	}
-	p := extract.Previous{Coverage: make([]extract.Covered, len(records))}
-	for i, r := range records {
-		kind, err := outcome.Parse(r.Outcome)
-		if err != nil {
-			return extract.Previous{}, fmt.Errorf("read the coverage of the last run: row %d: %w", i, err)
+	f, err := os.Open(path)
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return fail(err)
+	}
+	file, err := parquet.OpenFile(f, info.Size())
+	if err != nil {
+		return fail(err)
+	}
+	r := parquet.NewGenericReader[coverageRecord](file)
+	defer func() { err = errors.Join(err, r.Close()) }()
+	p.Coverage = make([]extract.Covered, 0, r.NumRows())
+	known := map[string]string{}
+	once := func(text string) string {
+		if _, ok := known[text]; !ok {
+			text = strings.Clone(text)
+			known[text] = text
 		}
-		p.Coverage[i] = extract.Covered{
-			Source: r.Source, Table: r.TableName, Account: r.AccountID, Region: r.Region,
-			CollectedAccount: r.CollectedAccountID, CollectedRegion: r.Region, Outcome: kind, Rows: r.Rows,
-			Mark: spool.Mark{Until: instant(r.ReadUntil), Full: instant(r.FullPullAt)},
+		return known[text]
+	}
+	for batch := make([]coverageRecord, 1024); ; {
+		clear(batch)
+		n, err := r.Read(batch)
+		for _, c := range batch[:n] {
+			kind, err := outcome.Parse(c.Outcome)
+			if err != nil {
+				return fail(fmt.Errorf("row %d: %w", len(p.Coverage), err))
+			}
+			p.Coverage = append(p.Coverage, extract.Covered{
+				Source: once(c.Source), Table: once(c.TableName), Account: once(c.AccountID), Region: once(c.Region),
+				CollectedAccount: once(c.CollectedAccountID), CollectedRegion: once(c.Region), Outcome: kind, Rows: c.Rows,
+				Mark: spool.Mark{Until: instant(aws.ToInt64(c.ReadUntil)), Full: instant(aws.ToInt64(c.FullPullAt))},
+			})
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return p, nil
+		case err != nil:
+			return fail(err)
 		}
 	}
-	return p, nil
 }

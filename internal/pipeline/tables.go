@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 
@@ -18,9 +19,10 @@ import (
 // loaded is a table whose next file is written, or an event table and the files
 // that the run adds to it.
 type loaded struct {
-	schema *schema.Schema
-	out    load.TableOutput
-	events []load.EventFile
+	schema    *schema.Schema
+	file      load.File
+	discarded map[spool.UnitID]int64
+	events    []load.EventFile
 }
 
 // writers is the number of tables that are written at once.
@@ -30,7 +32,7 @@ const writers = 2
 // that the configuration no longer has is written empty; one of which nothing
 // was asked keeps its file.
 func (p *run) writeTables(ctx context.Context) error {
-	names := p.book.tables()
+	names := p.book.names()
 	for name, t := range p.last {
 		if !slices.Contains(names, name) && t.Rows > 0 && !about(name) {
 			names = append(names, name)
@@ -52,13 +54,17 @@ func (p *run) writeTables(ctx context.Context) error {
 			continue
 		}
 		g.Go(func() error {
-			l, err := p.writeTable(ctx, name)
+			mu.Lock()
+			in := load.TableInput{Units: p.book.unitsOf(name), Entries: p.book.entries(name)}
+			mu.Unlock()
+			l, results, err := p.writeTable(ctx, name, in)
 			if err != nil {
 				return err
 			}
 			mu.Lock()
 			defer mu.Unlock()
 			p.loaded[name] = l
+			p.book.settle(name, results)
 			return nil
 		})
 	}
@@ -70,20 +76,18 @@ func about(table string) bool {
 	return table == load.CoverageTable || table == load.RunsTable || table == load.UnitsTable
 }
 
-func (p *run) writeTable(ctx context.Context, name string) (loaded, error) {
+func (p *run) writeTable(ctx context.Context, name string, in load.TableInput) (loaded, []load.EntryResult, error) {
 	s, err := schemas.Newest(name)
 	if err != nil {
-		return loaded{}, err
+		return loaded{}, nil, err
 	}
-	in := load.TableInput{
-		Schema: s, Spool: p.spool, Units: p.book.units[name], Entries: p.book.entries[name],
-		Now: p.now(), MaxAge: p.o.Config.Carry.MaxAge, Staging: p.staging, RunID: p.id, Version: p.o.Program,
-	}
+	in.Schema, in.Spool, in.Staging, in.RunID, in.Version = s, p.spool, p.staging, p.id, p.o.Program
+	in.Now, in.MaxAge = p.now(), p.o.Config.Carry.MaxAge
 	if s.EventTime != "" {
 		// Views need one file to know the columns.
 		first := !slices.ContainsFunc(p.previous.Coverage, func(c extract.Covered) bool { return c.Table == name })
 		out, err := load.Events(ctx, in, first)
-		return loaded{schema: s, out: load.TableOutput{Entries: out.Entries}, events: out.Files}, err
+		return loaded{schema: s, events: out.Files}, out.Entries, err
 	}
 	var out load.TableOutput
 	err = p.withPrevious(ctx, name, func(previous *load.Previous) (err error) {
@@ -91,7 +95,7 @@ func (p *run) writeTable(ctx context.Context, name string) (loaded, error) {
 		out, err = load.Table(ctx, in)
 		return err
 	})
-	return loaded{schema: s, out: out}, err
+	return loaded{schema: s, file: out.File, discarded: out.Discarded}, out.Entries, err
 }
 
 // withPrevious calls f with the file that the last commit has of a table, nil
@@ -106,69 +110,54 @@ func (p *run) withPrevious(ctx context.Context, name string, f func(*load.Previo
 	})
 }
 
-// coverage returns the rows of stocktake_coverage of this run, by table.
-func (p *run) coverage() []load.CoverageRow {
-	var rows []load.CoverageRow
-	names := p.book.tables()
-	for name := range p.loaded {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		results := p.loaded[name].out.Entries
-		if _, ok := p.loaded[name]; !ok {
-			for _, e := range p.book.entries[name] {
-				results = append(results, load.EntryResult{Entry: e})
-			}
-		}
-		for _, r := range results {
-			rows = append(rows, r.Coverage(p.id, name))
-		}
-	}
-	return rows
+// unitCounts are what stocktake_runs says of the units of a run.
+type unitCounts struct {
+	units, incomplete, calls, failedCalls, throttles int64
 }
 
-// unitRows returns the rows of stocktake_units.
-func (p *run) unitRows() ([]load.UnitRow, error) {
+// unitRows returns the rows of stocktake_units, and counts them into n.
+func (p *run) unitRows(n *unitCounts) iter.Seq2[load.UnitRow, error] {
 	discarded := map[spool.UnitID]int64{}
 	for _, l := range p.loaded {
-		for id, n := range l.out.Discarded {
+		for id, n := range l.discarded {
 			discarded[id] += n
 		}
 	}
-	var rows []load.UnitRow
-	for u, err := range p.spool.Units() {
-		if err != nil {
-			return nil, fmt.Errorf("read journal: %w", err)
+	return func(yield func(load.UnitRow, error) bool) {
+		for u, err := range p.spool.Units() {
+			if err != nil {
+				yield(load.UnitRow{}, fmt.Errorf("read journal: %w", err))
+				return
+			}
+			row := load.UnitRowOf(p.id, u, discarded[u.ID])
+			n.units++
+			n.calls += row.Calls
+			n.failedCalls += row.FailedCalls
+			n.throttles += row.Throttles
+			if row.Outcome.Incomplete(p.o.Config.AcceptBlocked) {
+				n.incomplete++
+			}
+			if !yield(row, nil) {
+				return
+			}
 		}
-		rows = append(rows, load.UnitRowOf(p.id, u, discarded[u.ID]))
 	}
-	return rows, nil
 }
 
 // runRow returns the row of stocktake_runs.
-func (p *run) runRow(coverage []load.CoverageRow, units []load.UnitRow) load.RunRow {
+func (p *run) runRow(units unitCounts) load.RunRow {
 	row := load.RunRow{
 		RunID: p.id, ParentRunID: p.parent, SnapshotDate: p.date, StartedAt: p.started, EndedAt: p.now(),
 		ProgramVersion: p.o.Program, ConfigHash: p.o.Config.Hash(), Outcome: load.RunComplete, ExitCode: int32(p.exit),
-		Units: int64(len(units)), Tables: int64(len(p.loaded)),
+		Units: units.units, IncompleteUnits: units.incomplete, Tables: int64(len(p.loaded)),
+		Calls: units.calls, FailedCalls: units.failedCalls, Throttles: units.throttles,
 	}
 	if p.exit != 0 {
 		row.Outcome = load.RunIncomplete
 	}
-	for _, c := range coverage {
+	for c := range p.coverage() {
 		row.Rows += c.Rows
 		row.CarriedRows += c.CarriedRows
-	}
-	for _, u := range units {
-		row.Calls += u.Calls
-		row.FailedCalls += u.FailedCalls
-		row.Throttles += u.Throttles
-		if u.Outcome.Incomplete(p.o.Config.AcceptBlocked) {
-			row.IncompleteUnits++
-		}
 	}
 	for _, s := range p.plan.Sources {
 		regions := map[string]bool{}
@@ -185,10 +174,15 @@ func (p *run) runRow(coverage []load.CoverageRow, units []load.UnitRow) load.Run
 	return row
 }
 
+// coverage returns the rows of stocktake_coverage of this run, by table.
+func (p *run) coverage() iter.Seq[load.CoverageRow] { return p.book.coverage(p.id) }
+
 // exitOf is 3 when some unit is not complete, and 0 otherwise.
-func exitOf(coverage []load.CoverageRow, acceptBlocked bool) int {
-	if slices.ContainsFunc(coverage, func(r load.CoverageRow) bool { return r.Outcome.Incomplete(acceptBlocked) }) {
-		return 3
+func exitOf(coverage iter.Seq[load.CoverageRow], acceptBlocked bool) int {
+	for r := range coverage {
+		if r.Outcome.Incomplete(acceptBlocked) {
+			return 3
+		}
 	}
 	return 0
 }

@@ -16,6 +16,9 @@ type Locked struct {
 	Columns []string `json:"columns"` // "path type", nested fields as paths with dots
 }
 
+// incremental is the kind of a table of which a run may read only what changed.
+const incremental = "incremental"
+
 // Locked returns the shape of the schema.
 func (s *Schema) Locked() Locked {
 	l := Locked{Minor: s.Minor, Key: s.Key, Columns: shape("", s.Columns)}
@@ -23,7 +26,7 @@ func (s *Schema) Locked() Locked {
 	case s.EventTime != "":
 		l.Kind = "events by " + s.EventTime
 	case s.Incremental:
-		l.Kind = "incremental"
+		l.Kind = incremental
 	}
 	return l
 }
@@ -51,7 +54,14 @@ func (l Lock) Check(all map[string]*Schema) []string {
 		if !slices.Equal(was.Key, now.Key) {
 			problems = append(problems, fmt.Sprintf("schemas/%s.json: the key changed from %v to %v: write a new major version", id, was.Key, now.Key))
 		}
-		if was.Kind != now.Kind {
+		switch {
+		case was.Kind == now.Kind:
+		case was.Kind == "" && now.Kind == incremental:
+			// last_confirmed_at comes to the columns; in older files extracted_at says the same.
+			if now.Minor <= was.Minor {
+				problems = append(problems, fmt.Sprintf("schemas/%s.json: the table became incremental: raise minor above %d", id, was.Minor))
+			}
+		default:
 			problems = append(problems, fmt.Sprintf("schemas/%s.json: event_time or incremental changed from %q to %q: write a new major version", id, was.Kind, now.Kind))
 		}
 		for _, c := range was.Columns {

@@ -33,6 +33,9 @@ func TestCheck(t *testing.T) {
 		{"renamed", func(s *Schema) { s.Minor++; s.Columns[0].Name = "name" }, []string{`"id utf8" was removed, renamed or retyped`}},
 		{"retyped", func(s *Schema) { s.Minor++; s.Columns[0].Type = "int64" }, []string{`"id utf8" was removed, renamed or retyped`}},
 		{"retyped within a struct", func(s *Schema) { s.Minor++; s.Columns[1].Fields[0].Type = "int64" }, []string{`"parts.size int32"`}},
+		{"incremental with a minor", func(s *Schema) { s.Minor++; s.Incremental = true }, nil},
+		{"incremental", func(s *Schema) { s.Incremental = true }, []string{"became incremental: raise minor above 3"}},
+		{"events", func(s *Schema) { s.Minor++; s.EventTime = "id" }, []string{`changed from "" to "events by id": write a new major version`}},
 		{"another key", func(s *Schema) { s.Minor++; s.Key = []string{"account_id", "id"} }, []string{"the key changed from [id] to [account_id id]"}},
 	} {
 		s := released()

@@ -72,13 +72,14 @@ type state struct {
 	total    int
 	requests uint64
 	buckets  map[Key]*rate.Limiter
+	orders   map[string][]int32 // of what is asked for in order of time
 }
 
 func newState(o *Organization) state {
 	s := state{
 		keys: map[string]*account{}, sessions: map[string]*session{}, roles: map[roleKey]Role{},
 		absent: map[place]bool{}, off: map[place]bool{}, left: map[string]bool{}, closed: map[string]bool{},
-		sizes: map[string]Sizes{}, calls: map[Key]int{}, buckets: map[Key]*rate.Limiter{},
+		sizes: map[string]Sizes{}, calls: map[Key]int{}, buckets: map[Key]*rate.Limiter{}, orders: map[string][]int32{},
 	}
 	trusted := []string{o.base.id, o.management.id}
 	for _, a := range o.accounts {
@@ -266,6 +267,14 @@ func (o *Organization) CallsTotal() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.state.total
+}
+
+// Forget drops what is counted of an account, and how fast it has called.
+func (o *Organization) Forget(account string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	maps.DeleteFunc(o.state.calls, func(k Key, _ int) bool { return k.Account == account })
+	maps.DeleteFunc(o.state.buckets, func(k Key, _ *rate.Limiter) bool { return k.Account == account })
 }
 
 // Reset sets the counters to zero. Controls stay.

@@ -13,6 +13,7 @@ func connectionOperations() []operation {
 	return []operation{
 		op(describeRouteTables, "RouteTableIds", "MaxResults", "NextToken"),
 		op(describeInternetGateways, "InternetGatewayIds", "MaxResults", "NextToken"),
+		op(describeEgressOnlyInternetGateways, "EgressOnlyInternetGatewayIds", "MaxResults", "NextToken"),
 		op(describeNatGateways, "NatGatewayIds", "MaxResults", "NextToken"),
 		op(describeAddresses, "AllocationIds"),
 		op(describeNetworkAcls, "NetworkAclIds", "MaxResults", "NextToken"),
@@ -67,6 +68,43 @@ func (s *site) internetGateway(g int) types.InternetGateway {
 		gateway.Attachments = []types.InternetGatewayAttachment{{State: "available", VpcId: aws.String(s.vpcID(g))}}
 	}
 	return gateway
+}
+
+// Each VPC with an IPv6 range has an egress-only internet gateway, which its private subnets use.
+
+func (s *site) egressOnlyGatewayID(v int) string {
+	return "eigw-0" + s.at("egress-only internet gateway", v).draw().hex(16)
+}
+
+func (s *site) withIPv6(v int) bool { return len(s.vpc(v).Ipv6CidrBlockAssociationSet) > 0 }
+
+func (s *site) egressOnlyGateways() []types.EgressOnlyInternetGateway {
+	var list []types.EgressOnlyInternetGateway
+	for v := range s.VPCs {
+		if s.withIPv6(v) {
+			list = append(list, types.EgressOnlyInternetGateway{
+				EgressOnlyInternetGatewayId: aws.String(s.egressOnlyGatewayID(v)),
+				Attachments:                 []types.InternetGatewayAttachment{{State: types.AttachmentStatusAttached, VpcId: aws.String(s.vpcID(v))}},
+				Tags:                        s.tags(s.at("egress-only internet gateway", v), s.vpcName(v)+"-ipv6", "network"),
+			})
+		}
+	}
+	return list
+}
+
+// egressOnlyPages refuse a larger size.
+var egressOnlyPages = limits{least: 5, most: 255}
+
+func describeEgressOnlyInternetGateways(c *call, in *ec2.DescribeEgressOnlyInternetGatewaysInput) (*ec2.DescribeEgressOnlyInternetGatewaysOutput, error) {
+	list, r := c.site().egressOnlyGateways(), request{in.NextToken, in.MaxResults}
+	if len(in.EgressOnlyInternetGatewayIds) == 0 {
+		n, at := of(list)
+		items, next, err := page(c, r, egressOnlyPages, n, at)
+		return &ec2.DescribeEgressOnlyInternetGatewaysOutput{EgressOnlyInternetGateways: items, NextToken: next}, err
+	}
+	items, next, err := pageOf(c, r, list, in.EgressOnlyInternetGatewayIds, "InvalidEgressOnlyInternetGatewayId.NotFound",
+		func(g types.EgressOnlyInternetGateway) *string { return g.EgressOnlyInternetGatewayId })
+	return &ec2.DescribeEgressOnlyInternetGatewaysOutput{EgressOnlyInternetGateways: items, NextToken: next}, err
 }
 
 // NAT gateways are those of the interfaces that serve them: every sixth of the services' interfaces.

@@ -19,6 +19,7 @@ type connectionsOf struct {
 	eips     []types.Address
 	acls     []types.NetworkAcl
 	gateways []types.InternetGateway
+	outward  []types.EgressOnlyInternetGateway
 	points   []types.VpcEndpoint
 	peers    []types.VpcPeeringConnection
 	logs     []types.FlowLog
@@ -42,6 +43,9 @@ func readConnections(t *testing.T, o *Organization, account, region string) *con
 	}
 	c.tables = must(drain(ctx, ec2.NewDescribeRouteTablesPaginator(client, nil), func(o *ec2.DescribeRouteTablesOutput) []types.RouteTable { return o.RouteTables }))
 	c.gateways = must(drain(ctx, ec2.NewDescribeInternetGatewaysPaginator(client, nil), func(o *ec2.DescribeInternetGatewaysOutput) []types.InternetGateway { return o.InternetGateways }))
+	c.outward = must(drain(ctx, ec2.NewDescribeEgressOnlyInternetGatewaysPaginator(client, nil), func(o *ec2.DescribeEgressOnlyInternetGatewaysOutput) []types.EgressOnlyInternetGateway {
+		return o.EgressOnlyInternetGateways
+	}))
 	c.nats = must(drain(ctx, ec2.NewDescribeNatGatewaysPaginator(client, nil), func(o *ec2.DescribeNatGatewaysOutput) []types.NatGateway { return o.NatGateways }))
 	c.acls = must(drain(ctx, ec2.NewDescribeNetworkAclsPaginator(client, nil), func(o *ec2.DescribeNetworkAclsOutput) []types.NetworkAcl { return o.NetworkAcls }))
 	c.points = must(drain(ctx, ec2.NewDescribeVpcEndpointsPaginator(client, nil), func(o *ec2.DescribeVpcEndpointsOutput) []types.VpcEndpoint { return o.VpcEndpoints }))
@@ -66,6 +70,9 @@ func (c *connectionsOf) learn() {
 	}
 	for _, x := range c.gateways {
 		know(x.InternetGatewayId)
+	}
+	for _, x := range c.outward {
+		know(x.EgressOnlyInternetGatewayId)
 	}
 	for _, x := range c.nats {
 		know(x.NatGatewayId)
@@ -98,7 +105,7 @@ func (c *connectionsOf) named() map[string][]*string {
 		}
 		for _, r := range x.Routes {
 			if r.State == types.RouteStateActive {
-				ids = append(ids, r.GatewayId, r.NatGatewayId, r.TransitGatewayId, r.VpcPeeringConnectionId)
+				ids = append(ids, r.GatewayId, r.EgressOnlyInternetGatewayId, r.NatGatewayId, r.TransitGatewayId, r.VpcPeeringConnectionId)
 			}
 		}
 		named[*x.RouteTableId] = ids
@@ -107,6 +114,9 @@ func (c *connectionsOf) named() map[string][]*string {
 		for _, a := range x.Attachments {
 			named[*x.InternetGatewayId] = append(named[*x.InternetGatewayId], a.VpcId)
 		}
+	}
+	for _, x := range c.outward {
+		named[*x.EgressOnlyInternetGatewayId] = []*string{x.Attachments[0].VpcId}
 	}
 	for _, x := range c.nats {
 		a := x.NatGatewayAddresses[0]
@@ -158,7 +168,7 @@ func TestConnectionsFit(t *testing.T) {
 			c.guards(t, a.name+" "+region)
 		}
 	}
-	for _, kind := range []string{"rtb", "igw", "nat", "eipalloc", "acl", "vpce", "fl", "vpn"} {
+	for _, kind := range []string{"rtb", "igw", "eigw", "nat", "eipalloc", "acl", "vpce", "fl", "vpn"} {
 		if !seen[kind] {
 			t.Errorf("no account has anything of the kind %s", kind)
 		}

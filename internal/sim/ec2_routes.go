@@ -89,6 +89,9 @@ func (s *site) privateRoutes(v int) []types.Route {
 	if nat := s.natIn(v); nat != "" {
 		list = append(list, types.Route{DestinationCidrBlock: aws.String(anywhere), NatGatewayId: aws.String(nat)})
 	}
+	if s.withIPv6(v) {
+		list = append(list, types.Route{DestinationIpv6CidrBlock: aws.String("::/0"), EgressOnlyInternetGatewayId: aws.String(s.egressOnlyGatewayID(v))})
+	}
 	if v > 0 {
 		return list
 	}

@@ -51,7 +51,9 @@ func (s *site) repositoryARN(r int) string {
 }
 
 // enhanced says whether the region's registry is scanned by Inspector.
-func (s *site) enhanced() bool { return s.seed.s("enhanced scanning").draw().chance(50) }
+func (s *site) enhanced() bool {
+	return s.o.guarded(s.a, s.region) && s.seed.s("enhanced scanning").draw().chance(50)
+}
 
 func (s *site) scanned(r int) bool {
 	return s.enhanced() || !s.at("never scanned", r).draw().chance(25)
@@ -196,6 +198,9 @@ func (s *site) imageDetail(r, i int) types.ImageDetail {
 	}
 	if s.scanned(r) && !s.enhanced() {
 		item.ImageScanStatus = &types.ImageScanStatus{Status: types.ScanStatusComplete, Description: aws.String("The scan was completed successfully.")}
+		if item.ImageScanFindingsSummary = s.scanSummary(r, i); s.unsupported(im) {
+			item.ImageScanStatus, item.ImageScanFindingsSummary = unsupportedImage(), nil
+		}
 	}
 	return item
 }

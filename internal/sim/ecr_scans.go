@@ -65,6 +65,30 @@ func (s *site) enhancedFinding(r int, im image, v vulnerability, k int, at seed)
 	return f
 }
 
+// unsupported says whether basic scans cannot read an image.
+func (s *site) unsupported(im image) bool {
+	return !s.enhanced() && im.seed.s("unsupported").draw().chance(8)
+}
+
+func unsupportedImage() *types.ImageScanStatus {
+	return &types.ImageScanStatus{
+		Status: types.ScanStatusUnsupportedImage, Description: aws.String("UnsupportedImageError: The operating system and/or package manager are not supported."),
+	}
+}
+
+// scanSummary is what a scan says as a whole.
+func (s *site) scanSummary(r, i int) *types.ImageScanFindingsSummary {
+	im := s.image(r, i)
+	counts := map[string]int32{}
+	for k := range s.around(s.ImageFindings, im.seed.s("findings")) {
+		v, _ := s.imageFinding(r, i, k)
+		counts[v.severity]++
+	}
+	return &types.ImageScanFindingsSummary{
+		FindingSeverityCounts: counts, ImageScanCompletedAt: aws.Time(im.pushed.Add(time.Minute)), VulnerabilitySourceUpdatedAt: aws.Time(im.pushed.Truncate(24 * time.Hour)),
+	}
+}
+
 func describeImageScanFindings(c *call, in *ecr.DescribeImageScanFindingsInput) (*ecr.DescribeImageScanFindingsOutput, error) {
 	s, r, err := c.findRepository(in.RegistryId, in.RepositoryName)
 	if err != nil {
@@ -78,18 +102,21 @@ func describeImageScanFindings(c *call, in *ecr.DescribeImageScanFindingsInput) 
 	if !s.scanned(r) {
 		return nil, c.fault("ScanNotFoundException", 400, "Image scan does not exist for the image with imageId {imageDigest:'%s'} in the repository with name '%s'", im.digest, *in.RepositoryName)
 	}
-	n := s.around(s.ImageFindings, im.seed.s("findings"))
-	counts := map[string]int32{}
-	for k := range n {
-		v, _ := s.imageFinding(r, i, k)
-		counts[v.severity]++
+	if s.unsupported(im) {
+		return &ecr.DescribeImageScanFindingsOutput{
+			ImageId: &types.ImageIdentifier{ImageDigest: aws.String(im.digest), ImageTag: in.ImageId.ImageTag}, RegistryId: aws.String(s.a.id),
+			RepositoryName: in.RepositoryName, ImageScanFindings: &types.ImageScanFindings{}, ImageScanStatus: unsupportedImage(),
+		}, nil
 	}
+	n := s.around(s.ImageFindings, im.seed.s("findings"))
 	positions, next, err := page(c, request{in.NextToken, in.MaxResults}, ecrPages, n, all(func(k int) int { return k }))
 	if err != nil {
 		return nil, err
 	}
+	summary := s.scanSummary(r, i)
 	found := &types.ImageScanFindings{
-		FindingSeverityCounts: counts, ImageScanCompletedAt: aws.Time(im.pushed.Add(time.Minute)), VulnerabilitySourceUpdatedAt: aws.Time(im.pushed.Truncate(24 * time.Hour)),
+		FindingSeverityCounts: summary.FindingSeverityCounts, ImageScanCompletedAt: summary.ImageScanCompletedAt,
+		VulnerabilitySourceUpdatedAt: summary.VulnerabilitySourceUpdatedAt,
 	}
 	status := &types.ImageScanStatus{Status: types.ScanStatusComplete, Description: aws.String("The scan was completed successfully.")}
 	if s.enhanced() {

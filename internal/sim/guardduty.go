@@ -143,13 +143,14 @@ func listThreats(c *call, in *guardduty.ListFindingsInput) (*guardduty.ListFindi
 		if aws.ToString(by.AttributeName) != "updatedAt" || by.OrderBy != types.OrderByAsc {
 			return nil, fmt.Errorf("simulated organization: ListFindings sorts by updatedAt, the oldest first, alone, not by %s %s", aws.ToString(by.AttributeName), by.OrderBy)
 		}
-		n, at = inOrder(found.total, finding, func(f types.Finding) time.Time {
+		n, at = inOrder(c, in.FindingCriteria, found.total, func(i int) (time.Time, bool) {
+			f, ok := finding(i)
 			at, err := hubMoment(*f.UpdatedAt)
 			if err != nil {
 				panic(err) // it is the simulation's own
 			}
-			return at
-		})
+			return at, ok
+		}, func(i int) types.Finding { f, _ := finding(i); return f })
 	}
 	items, next, err := page(c, request{in.NextToken, in.MaxResults}, guarddutyPages, n, func(i int) (string, bool) {
 		f, ok := at(i)

@@ -110,7 +110,10 @@ func listInspectorFindings(c *call, in *inspector2.ListFindingsInput) (*inspecto
 		if by.Field != types.SortFieldLastObservedAt || by.SortOrder != types.SortOrderAsc {
 			return nil, fmt.Errorf("simulated organization: ListFindings sorts by LAST_OBSERVED_AT, the oldest first, alone, not by %s %s", by.Field, by.SortOrder)
 		}
-		n, at = inOrder(findings.total, finding, func(f types.Finding) time.Time { return *f.LastObservedAt })
+		n, at = inOrder(c, in.FilterCriteria, findings.total, func(i int) (time.Time, bool) {
+			f, ok := finding(i)
+			return aws.ToTime(f.LastObservedAt), ok
+		}, func(i int) types.Finding { f, _ := finding(i); return f })
 	}
 	items, next, err := page(c, request{in.NextToken, in.MaxResults}, limits{least: 1, most: 100}, n, at)
 	return &inspector2.ListFindingsOutput{Findings: items, NextToken: next}, err
@@ -227,7 +230,6 @@ func (s *site) machineFinding(k int) (types.Finding, bool) {
 	})
 	f.Epss.Score = *sent.Vulnerabilities[0].EpssScore
 	head := s.findingHead(k)
-	f.FirstObservedAt, f.LastObservedAt, f.UpdatedAt = aws.Time(head.created), aws.Time(head.updated), aws.Time(head.updated)
 	switch {
 	case sent.RecordState == "ARCHIVED":
 		f.Status = types.FindingStatusClosed
@@ -240,6 +242,8 @@ func (s *site) machineFinding(k int) (types.Finding, bool) {
 	if err != nil {
 		panic(err) // hubTime has written it
 	}
+	updated := later(head.updated, launched) // what it says of a machine is of one that is there
+	f.FirstObservedAt, f.LastObservedAt, f.UpdatedAt = aws.Time(head.created), aws.Time(updated), aws.Time(updated)
 	f.Resources = []types.Resource{{
 		Id: aws.String((*r.Id)[len(s.arn("ec2", "instance/")):]), Type: types.ResourceTypeAwsEc2Instance, Partition: aws.String(s.o.opts.Partition),
 		Region: aws.String(s.region), Tags: r.Tags,

@@ -1,8 +1,11 @@
 package sim
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -51,17 +54,50 @@ func all[T any](at func(i int) T) func(i int) (T, bool) {
 	return func(i int) (T, bool) { return at(i), true }
 }
 
-// inOrder pages over items by their time, the oldest first. It makes all of them
-// for each page.
-func inOrder[T any](n int, at func(i int) (T, bool), when func(T) time.Time) (int, func(i int) (T, bool)) {
-	var items []T
-	for i := range n {
-		if item, ok := at(i); ok {
-			items = append(items, item)
+// inOrder pages over items by their time, the oldest first, without those that
+// when says no of. To sort them all are made, so the order is kept for the pages
+// that follow: key tells those of one question from those of others.
+func inOrder[T any](c *call, key any, n int, when func(i int) (time.Time, bool), at func(i int) T) (int, func(i int) (T, bool)) {
+	order := c.o.order(fmt.Sprint(c.name, " ", c.account.id, " ", c.region, " ", c.now.UnixNano(), " ", wording(key)), func() []int32 {
+		var order []int32
+		times := map[int32]int64{}
+		for i := range n {
+			if t, ok := when(i); ok {
+				order = append(order, int32(i))
+				times[int32(i)] = t.UnixNano()
+			}
 		}
+		slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(times[a], times[b]) })
+		return order
+	})
+	return len(order), func(i int) (T, bool) { return at(int(order[i])), true }
+}
+
+// wording is all that a question says.
+func wording(question any) string {
+	b, err := json.Marshal(question)
+	if err != nil {
+		panic(err) // texts, numbers and times only
 	}
-	slices.SortStableFunc(items, func(a, b T) int { return when(a).Compare(when(b)) })
-	return of(items)
+	return string(b)
+}
+
+// order returns the order of a key, and makes it where it is not kept.
+func (o *Organization) order(key string, make func() []int32) []int32 {
+	o.mu.Lock()
+	order, ok := o.state.orders[key]
+	o.mu.Unlock()
+	if ok {
+		return order
+	}
+	order = make()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.state.orders) > 100 {
+		clear(o.state.orders)
+	}
+	o.state.orders[key] = order
+	return order
 }
 
 // of pages over a list that is at hand.

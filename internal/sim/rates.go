@@ -49,26 +49,23 @@ func paceOf(k Key) (pace, Key) {
 	return p, k
 }
 
-// LeastTime is how long the calls so far take at the least, at the rates that AWS
-// allows: those of the slowest bucket of all, and those of each account's slowest
-// bucket together.
-func (o *Organization) LeastTime() (longest, sum time.Duration) {
+// LeastTime is how long the calls of an account so far take at the least, at the
+// rates that AWS allows: those of its slowest bucket.
+func (o *Organization) LeastTime(account string) (least time.Duration) {
 	buckets := map[Key]int{}
 	for k, n := range o.Calls() {
-		_, bucket := paceOf(k)
-		buckets[bucket] += n
+		if k.Account == account {
+			_, bucket := paceOf(k)
+			buckets[bucket] += n
+		}
 	}
-	of := map[string]time.Duration{}
 	for k, n := range buckets {
 		p, _ := paceOf(k)
 		if over := n - p.burst; over > 0 {
-			of[k.Account] = max(of[k.Account], time.Duration(float64(over)/float64(p.perSecond)*float64(time.Second)))
+			least = max(least, time.Duration(float64(over)/float64(p.perSecond)*float64(time.Second)))
 		}
 	}
-	for _, d := range of {
-		longest, sum = max(longest, d), sum+d
-	}
-	return longest, sum
+	return least
 }
 
 // tooFast takes from the caller's bucket. It reads the process clock, which a testing bubble can fake.

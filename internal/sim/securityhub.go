@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -232,7 +231,7 @@ func (c *call) windows(filters []types.DateFilter) ([]window, error) {
 	return list, nil
 }
 
-// getFindings makes each finding when its page is asked for. Sorting needs a walk over all of them per page.
+// getFindings makes each finding when its page is asked for.
 func getFindings(c *call, in *securityhub.GetFindingsInput) (*securityhub.GetFindingsOutput, error) {
 	test, err := c.findingTest(in.Filters)
 	if err != nil {
@@ -240,14 +239,18 @@ func getFindings(c *call, in *securityhub.GetFindingsInput) (*securityhub.GetFin
 	}
 	findings := spreadOver(c.findingSites(), func(s *site) int { return s.Findings })
 	if len(in.SortCriteria) > 0 {
-		order, err := sortedFindings(c, in.SortCriteria, findings, test)
-		if err != nil {
-			return nil, err
+		if by := in.SortCriteria; len(by) > 1 || aws.ToString(by[0].Field) != "UpdatedAt" || by[0].SortOrder != types.SortOrderAscending {
+			return nil, fmt.Errorf("simulated organization: GetFindings sorts by UpdatedAt, the oldest first, alone, not by %v", by)
 		}
-		items, next, err := page(c, request{in.NextToken, in.MaxResults}, hubPages, len(order), all(func(i int) types.AwsSecurityFinding {
-			s, k := findings.at(order[i])
+		n, at := inOrder(c, in.Filters, findings.total, func(i int) (time.Time, bool) {
+			s, k := findings.at(i)
+			h := s.findingHead(k)
+			return h.updated, test(s, h)
+		}, func(i int) types.AwsSecurityFinding {
+			s, k := findings.at(i)
 			return s.finding(k)
-		}))
+		})
+		items, next, err := page(c, request{in.NextToken, in.MaxResults}, hubPages, n, at)
 		return &securityhub.GetFindingsOutput{Findings: items, NextToken: next}, err
 	}
 	positions, next, err := page(c, request{in.NextToken, in.MaxResults}, hubPages, findings.total, func(i int) (int, bool) {
@@ -260,26 +263,4 @@ func getFindings(c *call, in *securityhub.GetFindingsInput) (*securityhub.GetFin
 		out.Findings = append(out.Findings, s.finding(k))
 	}
 	return out, err
-}
-
-func sortedFindings(c *call, criteria []types.SortCriterion, findings *spread, test findingTest) ([]int, error) {
-	if len(criteria) > 1 || aws.ToString(criteria[0].Field) != "UpdatedAt" {
-		return nil, fmt.Errorf("simulated organization: GetFindings sorts by UpdatedAt alone, not by %q", aws.ToString(criteria[0].Field))
-	}
-	var order []int
-	updated := map[int]int64{}
-	for i := range findings.total {
-		s, k := findings.at(i)
-		if h := s.findingHead(k); test(s, h) {
-			order = append(order, i)
-			updated[i] = h.updated.UnixNano()
-		}
-	}
-	sort.SliceStable(order, func(a, b int) bool {
-		if criteria[0].SortOrder == types.SortOrderDescending {
-			a, b = b, a
-		}
-		return updated[order[a]] < updated[order[b]]
-	})
-	return order, nil
 }

@@ -55,8 +55,9 @@ func at(table, account, region string) place {
 
 // table is the rows of a table, by place and in order of the key.
 type table struct {
-	columns []string
-	rows    map[place][]row
+	columns     []string
+	rows        map[place][]row
+	incremental bool // rows stay as long as AWS tells of no change
 }
 
 // row is a row, and apart from it what names the run that read it.
@@ -143,7 +144,7 @@ func readTable(t *testing.T, db *query.DB, name string) *table {
 		t.Fatal(err)
 	}
 	columns, rows := ask(t, db, "SELECT COLUMNS(*)::VARCHAR FROM "+name)
-	tb := &table{rows: map[place][]row{}}
+	tb := &table{rows: map[place][]row{}, incremental: sch.Incremental}
 	for _, c := range columns {
 		tb.columns = append(tb.columns, c.Name)
 	}

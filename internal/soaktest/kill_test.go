@@ -71,6 +71,7 @@ func TestKill(t *testing.T) {
 		r.company.config(t, r.dir)
 		moments := rand.New(rand.NewPCG(seed, 2))
 		r.commitUndisturbed(t)
+		r.before = read(t, r.reader(t))
 		j := job{Line: &b.line, Dir: r.dir, Seed: r.company.seed, Accounts: r.company.accounts, Now: r.now}
 		requests, _, err := g.run(t, j, 0)
 		if err != nil {

@@ -55,7 +55,7 @@ func openJournal(name string) (*journal, error) {
 		if err != nil {
 			return fmt.Errorf("%s:%d: %w", name, number, err)
 		}
-		j.last[hash(u.ID)] = at
+		j.last[u.ID.Hash()] = at
 		j.size = at + int64(len(line)) + 1
 		return nil
 	})
@@ -103,7 +103,8 @@ func parseLine(line []byte) (Unit, error) {
 	return u, nil
 }
 
-func hash(id UnitID) xxh3.Uint128 {
+// Hash is 16 bytes that stand for the unit.
+func (id UnitID) Hash() xxh3.Uint128 {
 	return xxh3.HashString128(id.Source + "\x00" + id.Collector + "\x00" + id.Account + "\x00" + id.Region)
 }
 
@@ -113,7 +114,7 @@ func (s *Spool) Commit(u Unit) error {
 	if err != nil {
 		return fmt.Errorf("write journal line: %w", err)
 	}
-	return s.journal.append(hash(u.ID), append(line, '\n'))
+	return s.journal.append(u.ID.Hash(), append(line, '\n'))
 }
 
 func (j *journal) append(id xxh3.Uint128, line []byte) error {
@@ -154,7 +155,7 @@ func (j *journal) close() error {
 func (j *journal) forget(id UnitID) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	delete(j.last, hash(id))
+	delete(j.last, id.Hash())
 }
 
 // Units returns the last line of each unit, in the order of the journal, as far

@@ -230,6 +230,7 @@ def connections(c, region, vpc, subnet, group):
     internet = c.create_internet_gateway(TagSpecifications=tagged("internet-gateway"))["InternetGateway"]["InternetGatewayId"]
     c.attach_internet_gateway(InternetGatewayId=internet, VpcId=vpc)
     c.create_internet_gateway()
+    c.create_egress_only_internet_gateway(VpcId=vpc, TagSpecifications=tagged("egress-only-internet-gateway"))
     address = c.allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip"))["AllocationId"]
     c.allocate_address(Domain="vpc")
     nat = c.create_nat_gateway(SubnetId=subnet, AllocationId=address, TagSpecifications=tagged("natgateway"))["NatGateway"]["NatGatewayId"]

@@ -93,6 +93,7 @@ def ec2(account, region):
         ("aws_ec2_network_interfaces", "describe_network_interfaces", "NetworkInterfaces"),
         ("aws_ec2_route_tables", "describe_route_tables", "RouteTables"),
         ("aws_ec2_internet_gateways", "describe_internet_gateways", "InternetGateways"),
+        ("aws_ec2_egress_only_internet_gateways", "describe_egress_only_internet_gateways", "EgressOnlyInternetGateways"),
         ("aws_ec2_nat_gateways", "describe_nat_gateways", "NatGateways"),
         ("aws_ec2_network_acls", "describe_network_acls", "NetworkAcls"),
         ("aws_ec2_vpc_endpoints", "describe_vpc_endpoints", "VpcEndpoints"),

@@ -3,6 +3,8 @@ package extract
 import (
 	"context"
 	"fmt"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Administrator tells how a service's delegated administrator is used: in a
@@ -76,9 +78,38 @@ type view struct {
 	err    error
 }
 
+// lookAround asks for the views of all regions at once, where no region's tells
+// of others: one after the other they would be what a run waits for first.
+func (r *Run) lookAround(ctx context.Context, p *SourcePlan, units []*Unit) error {
+	if len(units) == 0 || units[0].Collector.Administrator.Regions != nil {
+		return nil
+	}
+	views := make([]view, len(units))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, u := range units {
+		key := u.viewKey()
+		if _, asked := p.views[key]; asked {
+			return nil
+		}
+		g.Go(func() error {
+			views[i].places, views[i].err = u.Collector.Administrator.Covers(withUnit(ctx, u), u, nil)
+			return ctx.Err()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for i, u := range units {
+		p.views[u.viewKey()] = views[i]
+	}
+	return nil
+}
+
+func (u *Unit) viewKey() string { return u.Collector.Administrator.Principal + " " + u.Region }
+
 // view asks once for all collectors that use the administrator.
 func (r *Run) view(ctx context.Context, p *SourcePlan, u *Unit, regions []string) ([]Place, error) {
-	key := u.Collector.Administrator.Principal + " " + u.Region
+	key := u.viewKey()
 	v, asked := p.views[key]
 	if !asked {
 		v.places, v.err = u.Collector.Administrator.Covers(withUnit(ctx, u), u, regions)

@@ -453,6 +453,13 @@ func (r *Run) administratorUnits(ctx context.Context, p *SourcePlan, c *Collecto
 			scope[Place{Account: a.ID, Region: region}] = !a.Suspended
 		}
 	}
+	around := make([]*Unit, len(admin.Regions))
+	for i, region := range admin.Regions {
+		around[i] = r.unit(p, c, admin, region).Unit
+	}
+	if err := r.lookAround(ctx, p, around); err != nil {
+		return nil, context.Cause(ctx)
+	}
 	var units []*Planned
 	for _, region := range admin.Regions {
 		if covered[Place{Account: id, Region: region}] {

@@ -103,7 +103,7 @@ type run struct {
 // softMemory is from where on the garbage collector works harder, in bytes. What
 // a run over hundreds of accounts needs is some two thirds of it; left alone, the
 // heap would grow to twice its need before it is looked through.
-const softMemory = 300 << 20
+const softMemory = 330 << 20
 
 // Economize bounds the memory of the process, unless GOMEMLIMIT says otherwise.
 func Economize() {
@@ -376,6 +376,7 @@ func (p *run) collect(ctx context.Context) (err error) {
 		return err
 	}
 	p.book, err = newBook(p.extract, p.plan, p.spool, p.previous)
+	p.plan.Units = nil // the book has all that is still of use of them
 	return err
 }
 

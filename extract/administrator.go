@@ -80,13 +80,14 @@ type view struct {
 
 // lookAround asks for the views of all regions at once, where no region's tells
 // of others: one after the other they would be what a run waits for first.
-func (r *Run) lookAround(ctx context.Context, p *SourcePlan, units []*Unit) error {
-	if len(units) == 0 || units[0].Collector.Administrator.Regions != nil {
+func (r *Run) lookAround(ctx context.Context, p *SourcePlan, planned []*Planned) error {
+	if len(planned) == 0 || planned[0].Unit.Collector.Administrator.Regions != nil {
 		return nil
 	}
-	views := make([]view, len(units))
+	views := make([]view, len(planned))
 	g, ctx := errgroup.WithContext(ctx)
-	for i, u := range units {
+	for i := range planned {
+		u := planned[i].Unit
 		key := u.viewKey()
 		if _, asked := p.views[key]; asked {
 			return nil
@@ -99,8 +100,8 @@ func (r *Run) lookAround(ctx context.Context, p *SourcePlan, units []*Unit) erro
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	for i, u := range units {
-		p.views[u.viewKey()] = views[i]
+	for i := range planned {
+		p.views[planned[i].Unit.viewKey()] = views[i]
 	}
 	return nil
 }

@@ -453,19 +453,19 @@ func (r *Run) administratorUnits(ctx context.Context, p *SourcePlan, c *Collecto
 			scope[Place{Account: a.ID, Region: region}] = !a.Suspended
 		}
 	}
-	around := make([]*Unit, len(admin.Regions))
+	around := make([]*Planned, len(admin.Regions))
 	for i, region := range admin.Regions {
-		around[i] = r.unit(p, c, admin, region).Unit
+		around[i] = r.unit(p, c, admin, region)
 	}
 	if err := r.lookAround(ctx, p, around); err != nil {
 		return nil, context.Cause(ctx)
 	}
 	var units []*Planned
-	for _, region := range admin.Regions {
+	for i, region := range admin.Regions {
 		if covered[Place{Account: id, Region: region}] {
 			continue // an aggregating region has it already
 		}
-		planned := r.unit(p, c, admin, region)
+		planned := around[i]
 		places, err := r.view(ctx, p, planned.Unit, admin.Regions)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)

@@ -107,10 +107,12 @@ func (w *world) parse(sources string) (*config.File, error) {
 	}
 	f.Rates = map[string]config.Rate{}
 	for _, c := range all.Collectors {
-		f.Rates[c.Service.Name] = unlimited
+		for _, call := range c.AllCalls() { // some keep a slower rate than that of their service
+			f.Rates[c.Service.Name+":"+call.Operation] = unlimited
+		}
 	}
 	for _, d := range extract.Discovery {
-		f.Rates[d.Service.Name] = unlimited
+		f.Rates[d.Service.Name+":"+d.Operation] = unlimited
 	}
 	return f, nil
 }

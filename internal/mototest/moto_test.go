@@ -177,8 +177,8 @@ func (c sourceCase) load(t *testing.T, dir string, moto *server) *config.File {
 	t.Helper()
 	var text strings.Builder
 	fmt.Fprintf(&text, "warehouse: warehouse\nretry: {max_attempts: 2, max_backoff: 10ms}\nrates:\n")
-	for _, service := range slices.Sorted(maps.Keys(services())) {
-		fmt.Fprintf(&text, "  %s: {per_second: 10000, burst: 10000}\n", service)
+	for _, operation := range slices.Sorted(maps.Keys(operations())) {
+		fmt.Fprintf(&text, "  %s: {per_second: 10000, burst: 10000}\n", operation)
 	}
 	fmt.Fprintf(&text, "sources:\n  - name: %s\n    regions: [%s]\n    collect: [%s]%s\n", c.name, strings.Join(regions, ", "), strings.Join(served(), ", "), c.yaml)
 	replace := []string{"{unit}", moto.facts.Unit, "{access_key_id}", moto.facts.Keys.AccessKeyID, "{secret_access_key}", moto.facts.Keys.SecretAccessKey}
@@ -196,14 +196,17 @@ func (c sourceCase) load(t *testing.T, dir string, moto *server) *config.File {
 	return file
 }
 
-// services are all that are called.
-func services() map[string]bool {
+// operations are all that are called, as rates name them: each of its own, since
+// some keep a slower rate than that of their service.
+func operations() map[string]bool {
 	names := map[string]bool{}
 	for _, c := range all.Collectors {
-		names[c.Service.Name] = true
+		for _, call := range c.AllCalls() {
+			names[c.Service.Name+":"+call.Operation] = true
+		}
 	}
 	for _, d := range extract.Discovery {
-		names[d.Service.Name] = true
+		names[d.Service.Name+":"+d.Operation] = true
 	}
 	return names
 }

@@ -101,10 +101,12 @@ func unlimited(f *config.File) {
 	f.Rates = map[string]config.Rate{}
 	none := config.Rate{PerSecond: 1e6, Burst: 1e6}
 	for _, c := range all.Collectors {
-		f.Rates[c.Service.Name] = none
+		for _, call := range c.AllCalls() { // some keep a slower rate than that of their service
+			f.Rates[c.Service.Name+":"+call.Operation] = none
+		}
 	}
 	for _, d := range extract.Discovery {
-		f.Rates[d.Service.Name] = none
+		f.Rates[d.Service.Name+":"+d.Operation] = none
 	}
 }
 

@@ -46,18 +46,26 @@ func (a *Administrator) Covers(ctx context.Context, u *Unit, regions []string) (
 			return nil, err
 		}
 	}
+	found := make([][]string, len(from))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, region := range from {
+		g.Go(func() error {
+			members, err := a.Members(ctx, u, region)
+			switch {
+			case err == nil:
+				found[i] = append(members, u.Account)
+			case region == u.Region:
+				return fmt.Errorf("list members in %s: %w", region, err)
+			} // else its accounts are asked one by one
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
 	var places []Place
-	for _, region := range from {
-		members, err := a.Members(ctx, u, region)
-		switch {
-		case err == nil:
-		case region == u.Region:
-			return nil, fmt.Errorf("list members in %s: %w", region, err)
-		default:
-			continue // its accounts are asked one by one
-		}
-		places = append(places, Place{Account: u.Account, Region: region})
-		for _, account := range members {
+	for i, region := range from {
+		for _, account := range found[i] {
 			places = append(places, Place{Account: account, Region: region})
 		}
 	}

@@ -252,7 +252,7 @@ func TestClassify(t *testing.T) {
 		{"denied", api("EC2", "DescribeVpcs", 403, "UnauthorizedOperation", "no"), "me-south-1", Regional, callers(200, works), outcome.Denied, "UnauthorizedOperation", false},
 	} {
 		s := &session{identity: &identity{config: c.home, home: "us-east-1"}, region: c.region}
-		u := &Unit{session: s, Collector: &Collector{
+		u := &Unit{Asked: &Asked{session: s}, Collector: &Collector{
 			Service: ServiceInfo{Name: "ec2", ID: "EC2"}, Scope: c.scope,
 			NotEnabled: func(code, _ string) bool { return code == "NotSubscribed" },
 		}}

@@ -63,6 +63,7 @@ type Account struct {
 	NoRegions *outcome.Outcome // why its regions are not known
 
 	identity *identity
+	asked    map[string]*Asked // by region
 }
 
 // SourcePlan is what discovery found for a source.

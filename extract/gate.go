@@ -129,8 +129,11 @@ func (g *Gate) limiter(place string, service, operation string) *rate.Limiter {
 
 func (g *Gate) slot(place, service string) chan struct{} {
 	n := g.concurrency.PerService
-	if service == "s3" {
+	switch service {
+	case "s3":
 		n = g.concurrency.S3
+	case "sts":
+		n = g.concurrency.Accounts // all of them are entered from one
 	}
 	key := place + "|" + service
 	g.mu.Lock()

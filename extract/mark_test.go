@@ -107,7 +107,7 @@ func TestMark(t *testing.T) {
 		{"a member that was asked itself", []Covered{covered("admin", "admin", 3, 2), covered("a", "a", 3, 2)}, "admin a", spool.Mark{}},
 		{"not read by time", []Covered{{Source: "one", Table: "t", Account: "admin", Region: "r", CollectedAccount: "admin"}}, "", spool.Mark{}},
 	} {
-		u := &Unit{Source: "one", Account: "admin", Region: "r", run: &Run{marks: Previous{Coverage: test.before}.marks()}}
+		u := &Unit{Asked: &Asked{Source: "one", Account: "admin", Region: "r", run: &Run{marks: Previous{Coverage: test.before}.marks()}}}
 		for _, a := range strings.Fields(test.covers) {
 			u.Covers = append(u.Covers, Place{Account: a, Region: "r"})
 		}

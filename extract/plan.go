@@ -13,20 +13,51 @@ import (
 
 // Planned is a unit of the run, or the reason why it cannot be collected.
 type Planned struct {
-	Unit    *Unit
-	Tables  []string         // of the collector, those that are collected
-	Skipped []string         // configured too, but not asked for in this run
-	Taken   []Taken          // what another source collects of it
-	Preset  *outcome.Outcome // set where nothing is asked
-	Done    bool             // by the run that this one resumes
+	Unit   *Unit
+	Tables []string         // of the collector, those that are collected
+	Preset *outcome.Outcome // set where nothing is asked
+	Done   bool             // by the run that this one resumes
 
-	only, but []string // tables of the collector, where another unit has the others
-	earlier   bool     // the run that this one resumes has an outcome, if not a final one
+	left    *Left // nil is nothing, as nearly always: a plan has hundreds of thousands of units
+	share   share
+	earlier bool // the run that this one resumes has an outcome, if not a final one
 }
+
+// Left is what a unit leaves of its collector's tables.
+type Left struct {
+	Skipped []string // configured too, but not asked for in this run
+	Taken   []Taken  // what another source collects
+}
+
+// Left is what the unit leaves of the tables that are configured.
+func (p *Planned) Left() Left {
+	if p.left == nil {
+		return Left{}
+	}
+	return *p.left
+}
+
+// leave returns what the unit leaves, to be added to.
+func (p *Planned) leave() *Left {
+	if p.left == nil {
+		p.left = &Left{}
+	}
+	return p.left
+}
+
+// share is the part of a collector's tables that is a unit's to collect, where
+// an administrator's view has some of them.
+type share byte
+
+const (
+	allTables share = iota
+	viewTables
+	otherTables
+)
 
 // asks reports whether a table of the collector is the unit's to collect.
 func (p *Planned) asks(table string) bool {
-	return (p.only == nil || slices.Contains(p.only, table)) && !slices.Contains(p.but, table)
+	return p.share == allTables || slices.Contains(p.Unit.Collector.Administrator.Tables, table) == (p.share == viewTables)
 }
 
 // Taken is a place of a table that an earlier source collects.
@@ -43,7 +74,7 @@ func (t Taken) Outcome() outcome.Outcome {
 
 // IsTaken reports whether another source collects a place of a table.
 func (p *Planned) IsTaken(table string, place Place) bool {
-	return slices.ContainsFunc(p.Taken, func(t Taken) bool { return t.Table == table && t.Place == place })
+	return slices.ContainsFunc(p.Left().Taken, func(t Taken) bool { return t.Table == table && t.Place == place })
 }
 
 // Plan is what a run will do.
@@ -153,7 +184,7 @@ func (r *Run) claim(p *Planned, claimed map[claim]string) {
 		for _, place := range places {
 			key := claim{t, place}
 			if owner, taken := claimed[key]; taken && owner != p.Unit.Source {
-				p.Taken = append(p.Taken, Taken{t, place, owner})
+				p.leave().Taken = append(p.leave().Taken, Taken{t, place, owner})
 				left--
 				continue
 			}
@@ -162,14 +193,14 @@ func (r *Run) claim(p *Planned, claimed map[claim]string) {
 		switch {
 		case left == 0:
 		case r.OnlyTables != nil && !r.OnlyTables[t]:
-			p.Skipped = append(p.Skipped, t)
+			p.leave().Skipped = append(p.leave().Skipped, t)
 		default:
 			asked = append(asked, t)
 		}
 	}
 	if p.Tables = asked; len(asked) == 0 {
 		p.Preset = &NotAsked
-		p.Tables, p.Skipped = p.Skipped, nil
+		p.Tables, p.leave().Skipped = p.Left().Skipped, nil
 	}
 }
 
@@ -225,7 +256,10 @@ func (r *Run) units(ctx context.Context, p *SourcePlan) ([]*Planned, error) {
 			return nil, err
 		}
 		for _, u := range of {
-			u.Tables = slices.DeleteFunc(slices.Clone(chosen), func(t string) bool { return !u.asks(t) })
+			u.Tables = chosen // shared: there are hundreds of thousands of units
+			if u.share != allTables {
+				u.Tables = slices.DeleteFunc(slices.Clone(chosen), func(t string) bool { return !u.asks(t) })
+			}
 			if len(u.Tables) > 0 {
 				units = append(units, u)
 			}
@@ -266,7 +300,7 @@ func (r *Run) unitsOf(ctx context.Context, p *SourcePlan, c *Collector) ([]*Plan
 // organization's view has of it.
 func (r *Run) globalUnits(ctx context.Context, p *SourcePlan, c *Collector) ([]*Planned, error) {
 	var units []*Planned
-	viewed := map[string]bool{}
+	seen := map[string]bool{}
 	if a := c.Administrator; a != nil && a.View != nil && slices.Contains(p.Source.OrganizationViews, a.Option) {
 		planned, err := r.organizationView(ctx, p, c)
 		if err != nil {
@@ -275,14 +309,14 @@ func (r *Run) globalUnits(ctx context.Context, p *SourcePlan, c *Collector) ([]*
 		if planned != nil {
 			units = append(units, planned)
 			for _, place := range planned.Unit.Covers {
-				viewed[place.Account] = true
+				seen[place.Account] = true
 			}
 		}
 	}
 	for _, a := range p.Accounts {
 		u := r.unit(p, c, a, GlobalRegion)
-		if viewed[a.ID] {
-			u.but = c.Administrator.Tables
+		if seen[a.ID] {
+			u.share = otherTables
 		}
 		units = append(units, u)
 	}
@@ -325,7 +359,7 @@ func (r *Run) organizationView(ctx context.Context, p *SourcePlan, c *Collector)
 		return nil, nil // the accounts' own units record what they may see
 	}
 	planned := r.unit(p, c, admin, view.Region)
-	planned.only, planned.Unit.Param = c.Administrator.Tables, view.Param
+	planned.share, planned.Unit.Param = viewTables, view.Param
 	for _, account := range accounts {
 		if slices.Contains(view.Accounts, account) {
 			planned.Unit.Covers = append(planned.Unit.Covers, Place{Account: account, Region: GlobalRegion})
@@ -339,8 +373,15 @@ func (r *Run) organizationView(ctx context.Context, p *SourcePlan, c *Collector)
 
 // unit plans a collector in an account and region.
 func (r *Run) unit(p *SourcePlan, c *Collector, a *Account, region string) *Planned {
-	u := &Unit{Source: p.Source.Name, Account: a.ID, Region: region, Partition: a.Partition, Collector: c, run: r}
-	planned := &Planned{Unit: u}
+	asked := a.asked[region]
+	if asked == nil {
+		asked = &Asked{Source: p.Source.Name, Account: a.ID, Region: region, Partition: a.Partition, run: r}
+		if a.asked == nil {
+			a.asked = map[string]*Asked{}
+		}
+		a.asked[region] = asked
+	}
+	planned := &Planned{Unit: &Unit{Asked: asked, Collector: c}}
 	switch {
 	case a.Suspended:
 		planned.Preset = &outcome.Outcome{Kind: outcome.Skipped, Code: outcome.AccountSuspended, Message: "the account is suspended; its rows stay up to the age limit"}
@@ -348,8 +389,8 @@ func (r *Run) unit(p *SourcePlan, c *Collector, a *Account, region string) *Plan
 		planned.Preset = a.Failed
 	case a.NoRegions != nil && region != GlobalRegion:
 		planned.Preset = a.NoRegions
-	default:
-		u.session = a.identity.in(region)
+	case asked.session == nil:
+		asked.session = a.identity.in(region)
 	}
 	return planned
 }

@@ -1,11 +1,9 @@
 package extract
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -31,10 +29,11 @@ type Run struct {
 	Now         func() time.Time // nil is the machine's clock
 	Deadline    time.Time        // by Now, the end of collecting; zero is none
 
-	gate  *Gate
-	plans map[string]*transform.Plan
-	marks marks
-	spool *spool.Spool
+	gate     *Gate
+	plans    map[string]*transform.Plan
+	slowness map[*Collector]float64 // what a row takes
+	marks    marks
+	spool    *spool.Spool
 }
 
 // Observer is told how a run gets on. Its methods are called from many
@@ -58,8 +57,10 @@ func (r *Run) now() time.Time {
 func (r *Run) Prepare() error {
 	r.gate = NewGate(r.Collectors, r.Config.Rates, r.Config.Concurrency)
 	r.plans = map[string]*transform.Plan{}
+	r.slowness = map[*Collector]float64{}
 	options := transform.Options{HashPersonal: r.Config.Redact == "personal"}
 	for _, c := range r.Collectors {
+		r.slowness[c] = r.gate.slowness(c)
 		for _, t := range c.Tables {
 			s, err := schemas.Newest(t.Name)
 			if err != nil {
@@ -76,7 +77,8 @@ func (r *Run) Prepare() error {
 // Gate is what the run's calls pass.
 func (r *Run) Gate() *Gate { return r.gate }
 
-// Extract collects the units of the plan into the spool. Units whose outcome
+// Extract collects the units of the plan, which it takes out of the plan, into
+// the spool. Units whose outcome
 // the spool already holds as final are not repeated. The error is the
 // context's, or a fault of this machine; what AWS refuses is an outcome, and so
 // is what the deadline leaves no time for.
@@ -95,55 +97,20 @@ func (r *Run) Extract(ctx context.Context, plan *Plan, to *spool.Spool) error {
 		}
 		done[u.ID] = entry
 	}
-	accounts := byAccount(plan, done)
+	accounts := r.byAccount(plan, done)
 	r.Observer.Planned(plan)
+	plan.Units = nil // so that a unit that is done takes no memory
 	workers := make(chan struct{}, r.Config.Concurrency.Units)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(r.Config.Concurrency.Accounts)
-	for _, units := range accounts {
+	for i, units := range accounts {
+		accounts[i] = nil
 		g.Go(func() error { return r.account(ctx, units, workers) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
 	return to.Sync()
-}
-
-// journaled is what the journal says of a unit.
-type journaled struct {
-	final  bool
-	covers []spool.Place
-}
-
-func samePlaces(a, b []spool.Place) bool {
-	order := func(p, q spool.Place) int {
-		return cmp.Or(strings.Compare(p.Account, q.Account), strings.Compare(p.Region, q.Region))
-	}
-	return slices.Equal(slices.SortedFunc(slices.Values(a), order), slices.SortedFunc(slices.Values(b), order))
-}
-
-// byAccount groups what is to be asked by the account that is asked.
-func byAccount(plan *Plan, done map[spool.UnitID]journaled) [][]*Planned {
-	var order [][]*Planned
-	at := map[string]int{}
-	for _, p := range plan.Units {
-		entry, found := done[p.Unit.ID()]
-		// What an account said for itself does not stand for a view of others.
-		p.earlier = found && samePlaces(entry.covers, p.Unit.covers())
-		p.Done = p.earlier && entry.final
-		if p.Preset != nil || p.Done {
-			continue
-		}
-		key := p.Unit.Source + " " + p.Unit.Account
-		i, ok := at[key]
-		if !ok {
-			i = len(order)
-			at[key] = i
-			order = append(order, nil)
-		}
-		order[i] = append(order[i], p)
-	}
-	return order
 }
 
 func (r *Run) account(ctx context.Context, units []*Planned, workers chan struct{}) error {

@@ -18,19 +18,26 @@ import (
 // Place is an account and a region that rows are about.
 type Place = spool.Place
 
+// Asked is who is asked and where: a plan has hundreds of thousands of units, and
+// those of an account and region share it.
+type Asked struct {
+	Source    string
+	Account   string
+	Region    string // GlobalRegion for collectors without regions
+	Partition string
+
+	session *session // nil where nobody can be asked
+	run     *Run
+}
+
 // Unit is a collector at work in one account and region: what is scheduled,
 // retried, resumed and counted.
 type Unit struct {
-	Source    string
-	Account   string // asked
-	Region    string // asked; GlobalRegion for collectors without regions
-	Partition string
+	*Asked
 	Collector *Collector
 	Param     string  // what discovery found for the collector, such as the identity store
 	Covers    []Place // of an administrator's view: whom it is known to contain
 
-	session *session
-	run     *Run
 	counts  counters
 	sinks   map[string]*sink
 	started time.Time

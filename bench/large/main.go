@@ -71,7 +71,7 @@ func main() {
 	flag.Float64Var(&b.scale, "scale", 1, "factor on the number of resources")
 	flag.DurationVar(&b.latency, "latency", 50*time.Millisecond, "how late each answer comes")
 	flag.IntVar(&b.inAccounts, "concurrency-accounts", 16, "accounts at the same time")
-	flag.IntVar(&b.units, "concurrency-units", 256, "units at the same time")
+	flag.IntVar(&b.units, "concurrency-units", 384, "units at the same time")
 	flag.BoolVar(&b.free, "any-time", false, "print how long it took and do not judge it")
 	flag.Parse()
 	if err := b.run(context.Background()); err != nil {

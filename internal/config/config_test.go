@@ -122,7 +122,7 @@ func TestValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	defaults := File{
-		Concurrency: Concurrency{Accounts: 16, Units: 256, PerService: 4, S3: 32},
+		Concurrency: Concurrency{Accounts: 16, Units: 384, PerService: 4, S3: 32},
 		Retry:       Retry{MaxAttempts: 8, MaxBackoff: 30 * time.Second, Timeout: time.Minute},
 		Carry:       Carry{MaxAge: 14 * 24 * time.Hour},
 		FullPull:    7 * 24 * time.Hour, CloudTrail: CloudTrail{LookBack: 24 * time.Hour}, Metrics: Metrics{Namespaces: builtInMetrics(), LookBack: 3 * time.Hour},

@@ -314,7 +314,7 @@ func concurrencyShape(c *Concurrency) shape {
 		name: "concurrency",
 		keys: []entry{
 			{key: "accounts", value: integer(&c.Accounts, 1, 1000), def: 16, doc: "accounts at the same time"},
-			{key: "units", value: integer(&c.Units, 1, 10_000), def: 256, doc: "units at the same time, over all accounts; most of them wait for AWS"},
+			{key: "units", value: integer(&c.Units, 1, 10_000), def: 384, doc: "units at the same time, over all accounts; most of them wait for AWS"},
 			{key: "per_service", value: integer(&c.PerService, 1, 100), def: 4, doc: "calls in flight for each account, region and service"},
 			{key: "s3", value: integer(&c.S3, 1, 1000), def: 32, doc: "calls in flight to S3 for each account and region, in place of per_service"},
 		},

@@ -174,7 +174,8 @@ func (r *result) extract(t *testing.T) {
 		r.first++
 		r.of[c.Service+c.Operation]++
 	}
-	r.plan = plan
+	whole := *plan // extracting takes the units
+	r.plan = &whole
 	if n := r.scene.cancelAt; n > 0 {
 		r.scene.hooks = append(r.scene.hooks, fakeaws.At(n, cancel))
 	}

@@ -17,9 +17,13 @@ import (
 type book struct {
 	*places
 	order   int                                                    // of the unit that is entered, in the plan
-	units   map[string][]numbered                                  // finished units with rows to load
+	rows    map[string][]finished                                  // of which units there are rows to load
 	touched map[string]bool                                        // some place is not merely kept
 	mark    func(source, table string, p extract.Place) spool.Mark // of earlier runs
+
+	asked      map[xxh3.Uint128]int     // the number in the plan of each unit that the journal has yet to tell of
+	special    map[int]*extract.Planned // those of them that speak for others, or leave places to other sources
+	collectors map[string]*extract.Collector
 }
 
 // enter adds an outcome for the places of a unit.
@@ -70,52 +74,74 @@ func (b *book) enterView(table string, e load.Entry, c *extract.Collector, cover
 	}
 }
 
-// newBook puts together the plan, the journal, and what earlier runs cover of
-// sources that this one does not ask.
-func newBook(r *extract.Run, plan *extract.Plan, s *spool.Spool, previous extract.Previous) (*book, error) {
-	b := &book{places: newPlaces(), units: map[string][]numbered{}, touched: map[string]bool{}, mark: r.Mark}
-	asked := map[xxh3.Uint128]int{}
+// newBook enters what is known before anybody is asked: what the plan leaves out,
+// and what earlier runs cover of sources that this one does not ask.
+func newBook(r *extract.Run, plan *extract.Plan, previous extract.Previous) *book {
+	b := &book{
+		places: newPlaces(), rows: map[string][]finished{}, touched: map[string]bool{}, mark: r.Mark,
+		asked: map[xxh3.Uint128]int{}, special: map[int]*extract.Planned{}, collectors: map[string]*extract.Collector{},
+	}
+	for _, c := range r.Collectors {
+		b.collectors[c.Name] = c
+	}
 	for i, p := range plan.Units {
 		b.order = i
 		b.planned(p)
-		if p.Preset == nil {
-			asked[p.Unit.ID().Hash()] = i
+		if p.Preset != nil {
+			continue
 		}
-	}
-	for u, err := range s.Units() {
-		if err != nil {
-			return nil, fmt.Errorf("read journal: %w", err)
+		b.asked[p.Unit.ID().Hash()] = i
+		if len(p.Unit.Covers) > 0 || len(p.Left().Taken) > 0 {
+			b.special[i] = p
 		}
-		if i, ok := asked[u.ID.Hash()]; ok {
-			delete(asked, u.ID.Hash())
-			b.order = i
-			b.done(plan.Units[i], u)
-		}
-	}
-	for _, i := range asked {
-		return nil, fmt.Errorf("unit %v is planned and not in the journal", plan.Units[i].Unit.ID())
 	}
 	b.order = len(plan.Units)
 	b.unasked(r, previous)
-	b.sort()
-	return b, nil
+	return b
 }
 
-// numbered is a unit and its number in the plan.
-type numbered struct {
-	order int
-	load.Unit
-}
-
-// unitsOf are the units with rows of a table, in the order of the plan.
-func (b *book) unitsOf(table string) []load.Unit {
-	list := b.units[table]
-	slices.SortFunc(list, func(a, b numbered) int { return cmp.Compare(a.order, b.order) })
-	units := make([]load.Unit, len(list))
-	for i, u := range list {
-		units[i] = u.Unit
+// read enters what the journal says of the units that were asked.
+func (b *book) read(s *spool.Spool) error {
+	for u, err := range s.Units() {
+		if err != nil {
+			return fmt.Errorf("read journal: %w", err)
+		}
+		id := u.ID.Hash()
+		if i, ok := b.asked[id]; ok {
+			delete(b.asked, id)
+			b.order = i
+			b.done(id, u)
+		}
 	}
-	return units
+	if n := len(b.asked); n > 0 {
+		return fmt.Errorf("%d units are planned and not in the journal", n)
+	}
+	b.asked, b.special = nil, nil
+	b.sort()
+	return nil
+}
+
+// finished is a unit with rows of a table: its number in the plan, and what the
+// journal finds it by.
+type finished struct {
+	order int
+	id    xxh3.Uint128
+}
+
+// unitsOf reads the units with rows of a table, in the order of the plan.
+func (b *book) unitsOf(table string, s *spool.Spool) ([]load.Unit, error) {
+	list := b.rows[table]
+	slices.SortFunc(list, func(a, b finished) int { return cmp.Compare(a.order, b.order) })
+	units := make([]load.Unit, len(list))
+	for i, f := range list {
+		u, err := s.Unit(f.id)
+		if err != nil {
+			return nil, fmt.Errorf("read journal: %w", err)
+		}
+		at := slices.IndexFunc(u.Tables, func(r spool.TableResult) bool { return r.Table == table })
+		units[i] = load.Unit{ID: u.ID, CollectedRegion: u.CollectedRegion, Result: u.Tables[at]}
+	}
+	return units, nil
 }
 
 // blank is the entry of a unit of which nothing is known yet.
@@ -125,7 +151,7 @@ func blank(u *extract.Unit) load.Entry {
 
 // covered are the places that a unit covers and no other source collects.
 func covered(p *extract.Planned, table string) []spool.Place {
-	if len(p.Taken) == 0 {
+	if len(p.Left().Taken) == 0 {
 		return p.Unit.Covers
 	}
 	return slices.DeleteFunc(slices.Clone(p.Unit.Covers), func(place spool.Place) bool { return p.IsTaken(table, place) })
@@ -134,12 +160,12 @@ func covered(p *extract.Planned, table string) []spool.Place {
 // planned enters what is known without asking.
 func (b *book) planned(p *extract.Planned) {
 	u := p.Unit
-	for _, t := range p.Taken {
+	for _, t := range p.Left().Taken {
 		e := blank(u)
 		e.Outcome = t.Outcome()
 		b.enter(t.Table, e, u.Collector, []spool.Place{t.Place})
 	}
-	for _, t := range p.Skipped {
+	for _, t := range p.Left().Skipped {
 		e := blank(u)
 		e.Outcome = extract.NotAsked
 		b.enter(t, e, u.Collector, covered(p, t))
@@ -154,25 +180,32 @@ func (b *book) planned(p *extract.Planned) {
 }
 
 // done enters what the journal says of a unit.
-func (b *book) done(p *extract.Planned, done spool.Unit) {
+func (b *book) done(id xxh3.Uint128, done spool.Unit) {
 	for _, r := range done.Tables {
-		e := blank(p.Unit)
+		e := load.Entry{
+			Source: done.ID.Source, Account: done.ID.Account, Region: done.ID.Region,
+			CollectedAccount: done.ID.Account, CollectedRegion: done.CollectedRegion,
+		}
+		var covers []spool.Place
+		if p := b.special[b.order]; p != nil {
+			covers = covered(p, r.Table)
+		}
 		e.Outcome, e.StartedAt, e.EndedAt = r.Outcome, done.StartedAt, done.EndedAt
 		e.Mark, e.Incremental = r.Mark, r.Incremental
 		e.Calls, e.FailedCalls, e.Retries, e.Throttles = r.Calls, r.FailedCalls, r.Retries, r.Throttles
-		b.enter(r.Table, e, p.Unit.Collector, covered(p, r.Table))
+		b.enter(r.Table, e, b.collectors[done.ID.Collector], covers)
 		if r.File != "" || r.Duplicates > 0 {
-			b.units[r.Table] = append(b.units[r.Table], numbered{b.order, load.Unit{ID: done.ID, CollectedRegion: done.CollectedRegion, Result: r}})
+			b.rows[r.Table] = append(b.rows[r.Table], finished{b.order, id})
 		}
 	}
 }
 
 // unasked keeps the places of sources that are configured and not asked.
 func (b *book) unasked(r *extract.Run, previous extract.Previous) {
-	collectors := map[string]*extract.Collector{}
+	of := map[string]*extract.Collector{}
 	for _, c := range r.Collectors {
 		for _, t := range c.Tables {
-			collectors[t.Name] = c
+			of[t.Name] = c
 		}
 	}
 	for i := range r.Config.Sources {
@@ -188,7 +221,7 @@ func (b *book) unasked(r *extract.Run, previous extract.Previous) {
 			b.enter(c.Table, load.Entry{
 				Source: c.Source, Account: c.Account, Region: c.Region,
 				CollectedAccount: c.CollectedAccount, CollectedRegion: c.CollectedRegion, Outcome: extract.NotAsked,
-			}, collectors[c.Table], nil)
+			}, of[c.Table], nil)
 		}
 	}
 }

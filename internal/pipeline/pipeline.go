@@ -23,7 +23,6 @@ import (
 	"stocktake/internal/spool"
 	"stocktake/load"
 	"stocktake/load/store"
-	"stocktake/schemas"
 )
 
 // Options are what a run is made of.
@@ -371,13 +370,12 @@ func (p *run) find(ctx context.Context) (err error) {
 	return err
 }
 
-func (p *run) collect(ctx context.Context) (err error) {
+func (p *run) collect(ctx context.Context) error {
+	p.book = newBook(p.extract, p.plan, p.previous)
 	if err := p.extract.Extract(ctx, p.plan, p.spool); err != nil {
 		return err
 	}
-	p.book, err = newBook(p.extract, p.plan, p.spool, p.previous)
-	p.plan.Units = nil // the book has all that is still of use of them
-	return err
+	return p.book.read(p.spool)
 }
 
 func (p *run) write(ctx context.Context) error {
@@ -389,11 +387,8 @@ func (p *run) write(ctx context.Context) error {
 	return nil
 }
 
-// publish writes the tables that stocktake keeps about itself, and makes the
-// run visible.
+// publish makes the run visible, with the tables that stocktake keeps about itself.
 func (p *run) publish(ctx context.Context) error {
-	about := load.AboutInput{Spool: p.spool, Staging: p.staging, RunID: p.id, Version: p.o.Program}
-	var units unitCounts
 	publication := load.Publication{
 		Head: p.state.Head, Lease: p.lease, Hooks: p.o.hooks(), Now: p.now,
 		Manifest: load.Manifest{
@@ -409,35 +404,12 @@ func (p *run) publish(ctx context.Context) error {
 	for _, name := range p.unchanged {
 		publication.Kept = append(publication.Kept, p.last[name].ManifestTable)
 	}
-	ended := p.now().UTC().Format(time.DateOnly)
-	for _, t := range []struct {
-		name  string
-		write func(load.AboutInput) (load.File, error)
-	}{
-		{load.CoverageTable, func(in load.AboutInput) (load.File, error) {
-			state, history, err := load.Coverage(ctx, in, p.coverage(), func(table string) bool { _, ok := p.loaded[table]; return ok })
-			publication.Events = append(publication.Events, load.EventFile{Schema: in.Schema, Date: ended, File: history})
-			return state, err
-		}},
-		{load.UnitsTable, func(in load.AboutInput) (load.File, error) { return load.Units(ctx, in, p.unitRows(&units)) }},
-		{load.RunsTable, func(in load.AboutInput) (load.File, error) { return load.Runs(ctx, in, p.runRow(units)) }},
-	} {
-		in := about
-		var err error
-		if in.Schema, err = schemas.Newest(t.name); err != nil {
-			return err
-		}
-		var file load.File
-		err = p.withPrevious(ctx, t.name, func(previous *load.Previous) (err error) {
-			in.Previous = previous
-			file, err = t.write(in)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("write %s: %w", t.name, err)
-		}
-		publication.Tables = append(publication.Tables, load.TableFile{Schema: in.Schema, File: file})
+	tables, history, err := p.writeAbout(ctx)
+	if err != nil {
+		return err
 	}
+	publication.Tables = append(publication.Tables, tables...)
+	publication.Events = append(publication.Events, history)
 	p.bytes = publication.Bytes()
 	if p.o.Config.WriteOnly() {
 		return p.drop(ctx, publication)

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -54,8 +55,12 @@ func (p *run) writeTables(ctx context.Context) error {
 			continue
 		}
 		g.Go(func() error {
+			units, err := p.book.unitsOf(name, p.spool)
+			if err != nil {
+				return err
+			}
 			mu.Lock()
-			in := load.TableInput{Units: p.book.unitsOf(name), Entries: p.book.entries(name)}
+			in := load.TableInput{Units: units, Entries: p.book.entries(name)}
 			mu.Unlock()
 			l, results, err := p.writeTable(ctx, name, in)
 			if err != nil {
@@ -108,6 +113,46 @@ func (p *run) withPrevious(ctx context.Context, name string, f func(*load.Previo
 	return p.o.reading(ctx, p.state.Head.Run, t, p.spool.Dir(), func(path string) error {
 		return f(&load.Previous{Path: path, RunID: t.WrittenBy})
 	})
+}
+
+// writeAbout writes the tables that stocktake keeps about itself, and what is
+// added to the history of coverage.
+func (p *run) writeAbout(ctx context.Context) (tables []load.TableFile, history load.EventFile, err error) {
+	tables = make([]load.TableFile, 3)
+	write := func(ctx context.Context, i int, name string, to func(load.AboutInput) (load.File, error)) error {
+		in := load.AboutInput{Spool: p.spool, Staging: p.staging, RunID: p.id, Version: p.o.Program}
+		var err error
+		if in.Schema, err = schemas.Newest(name); err != nil {
+			return err
+		}
+		tables[i].Schema = in.Schema
+		err = p.withPrevious(ctx, name, func(previous *load.Previous) (err error) {
+			in.Previous = previous
+			tables[i].File, err = to(in)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+		return nil
+	}
+	var units unitCounts
+	g, within := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return write(within, 0, load.CoverageTable, func(in load.AboutInput) (state load.File, err error) {
+			history.Schema, history.Date = in.Schema, p.now().UTC().Format(time.DateOnly)
+			state, history.File, err = load.Coverage(within, in, p.coverage(), func(table string) bool { _, ok := p.loaded[table]; return ok })
+			return state, err
+		})
+	})
+	g.Go(func() error {
+		return write(within, 1, load.UnitsTable, func(in load.AboutInput) (load.File, error) { return load.Units(within, in, p.unitRows(&units)) })
+	})
+	if err := g.Wait(); err != nil {
+		return nil, history, err
+	}
+	err = write(ctx, 2, load.RunsTable, func(in load.AboutInput) (load.File, error) { return load.Runs(ctx, in, p.runRow(units)) })
+	return tables, history, err
 }
 
 // unitCounts are what stocktake_runs says of the units of a run.

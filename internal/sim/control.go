@@ -68,6 +68,7 @@ type state struct {
 	left     map[string]bool
 	closed   map[string]bool
 	sizes    map[string]Sizes
+	resolved map[sizesKey]Sizes // what follows from sizes
 	calls    map[Key]int
 	total    int
 	requests uint64
@@ -79,7 +80,7 @@ func newState(o *Organization) state {
 	s := state{
 		keys: map[string]*account{}, sessions: map[string]*session{}, roles: map[roleKey]Role{},
 		absent: map[place]bool{}, off: map[place]bool{}, left: map[string]bool{}, closed: map[string]bool{},
-		sizes: map[string]Sizes{}, calls: map[Key]int{}, buckets: map[Key]*rate.Limiter{}, orders: map[string][]int32{},
+		sizes: map[string]Sizes{}, resolved: map[sizesKey]Sizes{}, calls: map[Key]int{}, buckets: map[Key]*rate.Limiter{}, orders: map[string][]int32{},
 	}
 	trusted := []string{o.base.id, o.management.id}
 	for _, a := range o.accounts {
@@ -229,6 +230,7 @@ func (o *Organization) Resize(account string, s Sizes) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.state.sizes[account] = s
+	clear(o.state.resolved)
 }
 
 // count records an attempt and returns what to call before the answer.

@@ -53,7 +53,9 @@ func paceOf(k Key) (pace, Key) {
 // rates that AWS allows: those of its slowest bucket.
 func (o *Organization) LeastTime(account string) (least time.Duration) {
 	buckets := map[Key]int{}
-	for k, n := range o.Calls() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for k, n := range o.state.calls {
 		if k.Account == account {
 			_, bucket := paceOf(k)
 			buckets[bucket] += n

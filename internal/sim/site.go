@@ -155,11 +155,26 @@ func (o *Organization) SizesOf(account, region string) Sizes {
 	return o.sizes(a, o.activity(a, region))
 }
 
+// sizesKey is what the counts of a place depend on.
+type sizesKey struct {
+	account  string
+	activity float64
+}
+
 // sizes resolves the counts: those of the account, else those for all, else the usual ones by scale and weight.
 func (o *Organization) sizes(a *account, activity float64) Sizes {
+	key := sizesKey{a.id, activity}
 	o.mu.Lock()
-	overrides := []Sizes{o.state.sizes[a.id], o.state.sizes[Any], o.opts.Sizes}
-	o.mu.Unlock()
+	defer o.mu.Unlock()
+	s, ok := o.state.resolved[key]
+	if !ok {
+		s = o.resolveSizes(a, activity, [...]Sizes{o.state.sizes[a.id], o.state.sizes[Any], o.opts.Sizes})
+		o.state.resolved[key] = s
+	}
+	return s
+}
+
+func (o *Organization) resolveSizes(a *account, activity float64, overrides [3]Sizes) Sizes {
 	s := usual
 	groups := []struct {
 		of       func(*Sizes) []*int
@@ -172,12 +187,14 @@ func (o *Organization) sizes(a *account, activity float64) Sizes {
 		{(*Sizes).people, o.opts.Scale, busy},
 	}
 	for _, g := range groups {
+		floors, networks := g.of(&least), g.of(&network)
+		said := [...][]*int{g.of(&overrides[0]), g.of(&overrides[1]), g.of(&overrides[2])}
 		for i, n := range g.of(&s) {
-			floor := *g.of(&least)[i]
+			floor := *floors[i]
 			if g.activity < busy || a.kind != kindWorkload {
-				floor = min(floor, *g.of(&network)[i])
+				floor = min(floor, *networks[i])
 			}
-			*n = resolve(*n, floor, g.scale, g.activity, func(k int) int { return *g.of(&overrides[k])[i] })
+			*n = resolve(*n, floor, g.scale, g.activity, func(k int) int { return *said[k][i] })
 		}
 	}
 	return s.consistent()

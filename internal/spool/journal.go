@@ -51,7 +51,7 @@ func openJournal(name string) (*journal, error) {
 	}
 	j := &journal{name: name, file: f, last: map[xxh3.Uint128]int64{}, when: time.Now()}
 	err = readLines(f, func(at int64, number int, line []byte) error {
-		u, err := parseLine(line)
+		u, err := checkLine(line)
 		if err != nil {
 			return fmt.Errorf("%s:%d: %w", name, number, err)
 		}
@@ -87,7 +87,8 @@ func readLines(r io.Reader, line func(at int64, number int, line []byte) error) 
 	}
 }
 
-func parseLine(line []byte) (Unit, error) {
+// checkLine reads a line that may be of another program.
+func checkLine(line []byte) (Unit, error) {
 	var u Unit
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
@@ -99,6 +100,14 @@ func parseLine(line []byte) (Unit, error) {
 	}
 	if u.ID.Collector == "" {
 		return u, errors.New("id.collector: found none, expected the collector of the unit")
+	}
+	return u, nil
+}
+
+// parseLine reads a line that was checked, or written, before.
+func parseLine(line []byte) (u Unit, err error) {
+	if err := json.Unmarshal(line, &u); err != nil {
+		return u, fmt.Errorf("read journal line: %w", err)
 	}
 	return u, nil
 }
@@ -187,6 +196,27 @@ func (s *Spool) Units() iter.Seq2[Unit, error] {
 			yield(Unit{}, err)
 		}
 	}
+}
+
+// Unit reads the unit that id stands for, which the journal has.
+func (s *Spool) Unit(id xxh3.Uint128) (Unit, error) {
+	j := s.journal
+	j.mu.Lock()
+	at, found := j.last[id]
+	size := j.size
+	j.mu.Unlock()
+	if !found {
+		return Unit{}, fmt.Errorf("%s has no unit %x", j.name, id.Bytes())
+	}
+	line, err := bufio.NewReaderSize(io.NewSectionReader(j.file, at, size-at), 1<<10).ReadBytes('\n')
+	if err != nil {
+		return Unit{}, fmt.Errorf("read %s at %d: %w", j.name, at, err)
+	}
+	u, err := parseLine(line)
+	if err != nil {
+		return u, fmt.Errorf("%s at %d: %w", j.name, at, err)
+	}
+	return u, nil
 }
 
 // errStop ends readLines before the end of the file.

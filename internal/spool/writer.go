@@ -24,8 +24,8 @@ import (
 // them writes a run early. A merge of many runs holds one block of each, so
 // blocks are smaller in a file that has several.
 const (
-	runBytes    = 64 << 20
-	memoryLimit = 64 << 20
+	runBytes    = 32 << 20
+	memoryLimit = 32 << 20
 	blockBytes  = 1 << 20
 	mergedBytes = 256 << 10
 	blockRows   = 4096
@@ -121,7 +121,7 @@ type Writer struct {
 	size    atomic.Int64 // bytes in batches
 	out     *os.File
 	buffer  []byte
-	sum     xxh3.Hasher
+	sum     *xxh3.Hasher // of what is in out
 	file    File
 	doubles map[Place]int64
 	err     error
@@ -246,9 +246,7 @@ func (w *Writer) release() {
 }
 
 func (w *Writer) writeRun(block int64) error {
-	if w.buffer == nil {
-		w.buffer = slices.Clone(w.table.header)
-	}
+	w.takeBuffer()
 	w.file.Runs = append(w.file.Runs, w.file.Bytes+int64(len(w.buffer)))
 	ranges := w.table.order.Sort(w.batches, w.drop)
 	held := int64(0)
@@ -350,11 +348,32 @@ func (w *Writer) own(rec arrow.RecordBatch) bool {
 
 // writeShared writes all there is to the file that units share.
 func (w *Writer) writeShared() (err error) {
-	w.sum.Write(w.buffer) // a hash never fails
+	w.checksum(xxh3.Hash128(w.buffer))
 	w.file.Name, w.file.Bytes = sharedName, int64(len(w.buffer))
 	w.file.Offset, err = w.spool.shared.write(w.buffer)
-	w.buffer = nil
 	return err
+}
+
+func (w *Writer) checksum(sum xxh3.Uint128) {
+	b := sum.Bytes()
+	w.file.Checksum = hex.EncodeToString(b[:])
+}
+
+// buffers holds those of writers that are done.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// takeBuffer begins what goes to a file, with the schema of its rows.
+func (w *Writer) takeBuffer() {
+	if w.buffer == nil {
+		w.buffer = append((*buffers.Get().(*[]byte))[:0], w.table.header...)
+	}
+}
+
+func (w *Writer) giveBuffer() {
+	if b := w.buffer; cap(b) > 0 && cap(b) <= blockBytes {
+		buffers.Put(&b)
+	}
+	w.buffer = nil
 }
 
 // write moves the buffer to a file of the unit's own.
@@ -388,7 +407,7 @@ func (w *Writer) create() error {
 	if err != nil {
 		return err
 	}
-	w.out, w.file.Name = f, filepath.ToSlash(filepath.Join(dir, filepath.Base(f.Name())))
+	w.out, w.sum, w.file.Name = f, xxh3.New(), filepath.ToSlash(filepath.Join(dir, filepath.Base(f.Name())))
 	return nil
 }
 
@@ -422,15 +441,15 @@ func (w *Writer) Close() (File, error) {
 	default:
 		err = w.write()
 	}
+	w.giveBuffer()
 	if w.out != nil {
 		err = errors.Join(err, w.out.Close())
 	}
 	if err != nil {
 		return File{}, errors.Join(err, w.remove())
 	}
-	if w.file.Name != "" {
-		sum := w.sum.Sum128().Bytes()
-		w.file.Checksum = hex.EncodeToString(sum[:])
+	if w.sum != nil {
+		w.checksum(w.sum.Sum128())
 	}
 	if w.file.Mixed {
 		for p, n := range w.doubles {

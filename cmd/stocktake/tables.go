@@ -109,11 +109,17 @@ func printTable(out io.Writer, t catalog.Table) error {
 	}
 	for _, o := range t.Operations {
 		what := "needed"
-		if len(o.Details) > 0 {
+		switch n := len(o.Details); {
+		case o.View:
+			what = "optional, reads through the delegated administrator"
+		case o.Hint:
+			what = "optional, saves calls"
+		case o.Instead != "":
+			what = "where " + o.Instead + " is refused"
+		case n > 4:
+			what = fmt.Sprintf("optional, fills %d columns", n)
+		case n > 0:
 			what = "optional, fills " + strings.Join(o.Details, ", ")
-			if len(o.Details) > 4 {
-				what = fmt.Sprintf("optional, fills %d columns", len(o.Details))
-			}
 		}
 		if o.Per != "" {
 			what += "; a call for " + each(o.Batch) + " of " + o.Per

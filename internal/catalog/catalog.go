@@ -45,6 +45,7 @@ type Operation struct {
 	Page    int      `json:"page,omitempty"`    // rows that a page holds at most, where the call says
 	Instead string   `json:"instead,omitempty"` // operation that it stands in for where that one is refused
 	Hint    bool     `json:"hint,omitempty"`    // it tells which of the others are worth making; without it all are made
+	View    bool     `json:"view,omitempty"`    // of a delegated administrator's view; without it the accounts are asked one by one
 }
 
 // Column is a column or a nested field.
@@ -99,7 +100,7 @@ func describe(c *extract.Collector, t extract.Table) (Table, error) {
 	}
 	for _, call := range operations(c, t) {
 		actions := c.Service.ActionsOf(call.Operation)
-		table.Operations = append(table.Operations, Operation{Name: call.Operation, Actions: actions, Details: c.Leaves(call), Per: call.Per, Batch: call.Batch, Page: call.Page, Instead: call.Instead, Hint: call.Hint})
+		table.Operations = append(table.Operations, Operation{Name: call.Operation, Actions: actions, Details: c.Leaves(call), Per: call.Per, Batch: call.Batch, Page: call.Page, Instead: call.Instead, Hint: call.Hint, View: !declares(c.Calls, call.Operation)})
 		for _, a := range actions {
 			if !slices.Contains(table.Actions, a) {
 				table.Actions = append(table.Actions, a)
@@ -107,6 +108,10 @@ func describe(c *extract.Collector, t extract.Table) (Table, error) {
 		}
 	}
 	return table, nil
+}
+
+func declares(calls []extract.Call, operation string) bool {
+	return slices.ContainsFunc(calls, func(call extract.Call) bool { return call.Operation == operation })
 }
 
 // operations are the calls that decide the table, and those of the tables that
@@ -124,8 +129,9 @@ func operations(c *extract.Collector, t extract.Table) []extract.Call {
 			}
 		}
 	}
-	for _, call := range c.AllCalls() {
-		if c.TableOf(call) == t.Name {
+	for i, call := range c.AllCalls() {
+		again := i >= len(c.Calls) && declares(c.Calls, call.Operation) // the administrator's view makes it too
+		if c.TableOf(call) == t.Name && !again {
 			calls = append(calls, call)
 		}
 	}

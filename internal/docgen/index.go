@@ -99,7 +99,7 @@ func services(b *bytes.Buffer, tables []table) {
 func (t table) cost() string {
 	count, order := map[string]int{}, []string{}
 	for _, o := range t.Operations {
-		if o.Instead != "" || t.administrative(o.Name) || !t.calledFor(o.Name) {
+		if o.Instead != "" || o.View || !t.calledFor(o.Name) {
 			continue
 		}
 		of := ""

@@ -159,7 +159,7 @@ func (t table) calls(b *bytes.Buffer) {
 func (t table) purpose(o catalog.Operation) string {
 	purpose := "the rows"
 	switch {
-	case t.administrative(o.Name):
+	case o.View:
 		return "the delegated administrator's view; optional: without it the accounts are asked one by one"
 	case o.Hint:
 		return "optional: tells which of the other calls are worth making; without it all are made"
@@ -193,11 +193,6 @@ func (t table) calledFor(operation string) bool {
 	return slices.ContainsFunc(t.collector.AllCalls(), func(c extract.Call) bool {
 		return c.Operation == operation && t.collector.TableOf(c) == t.Name
 	})
-}
-
-func (t table) administrative(operation string) bool {
-	return t.collector.Administrator != nil &&
-		slices.ContainsFunc(t.collector.Administrator.Calls, func(c extract.Call) bool { return c.Operation == operation })
 }
 
 // but names columns, by those that are left where nearly all are meant.

@@ -228,7 +228,8 @@ var scenarios = []scenario{
 			return []want{
 				{table: "aws_ec2_network_interfaces", account: w.members[0], region: east, kinds: is(outcome.CredentialsExpired), code: "RequestExpired", rows: carried},
 				{table: findings, kinds: is(outcome.OK), rows: replaced},
-				{account: w.members[0], kinds: is(outcome.OK, outcome.CredentialsExpired)}, // whatever came first
+				{table: "aws_ecr_image_scan_findings", account: w.members[0], kinds: is(outcome.OK, outcome.NotEnabled, outcome.CredentialsExpired)}, // Inspector scans where it is on
+				{account: w.members[0], kinds: is(outcome.OK, outcome.CredentialsExpired)},                                                           // whatever came first
 			}
 		},
 	},

@@ -284,3 +284,14 @@ func (c *Collector) AllCalls() []Call {
 	}
 	return slices.Concat(c.Calls, c.Administrator.Calls)
 }
+
+// Below returns a table of the collector and those that its rows lead to.
+func (c *Collector) Below(table string) []string {
+	below := []string{table}
+	for _, t := range c.Tables {
+		if t.Parent == table {
+			below = append(below, c.Below(t.Name)...)
+		}
+	}
+	return below
+}

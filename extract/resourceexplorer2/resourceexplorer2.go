@@ -68,9 +68,6 @@ var explorer = extract.Collector{
 		{Operation: "GetView", Table: viewsTable, Per: viewsTable, Known: []string{"arn"}},
 		{Operation: "ListResources", Table: resourcesTable, Page: resourcesPage},
 		{Operation: "Search", Table: resourcesTable, Instead: "ListResources"},
-		// A region without a default view refuses the list until a view is named.
-		{Operation: "ListViews", Table: resourcesTable, Instead: "ListResources"},
-		{Operation: "GetView", Table: resourcesTable, Instead: "ListResources"},
 	},
 	Administrator: organization,
 	Walk: func(ctx context.Context, u *extract.Unit) error {

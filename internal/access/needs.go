@@ -54,6 +54,7 @@ func Of(s *config.Source) (Needs, error) {
 			to = discovery
 		}
 		to.collector(c, tables, c.Calls)
+		to.views(c, tables)
 		if a := c.Administrator; a != nil && organization && (a.Option == "" || slices.Contains(s.OrganizationViews, a.Option)) {
 			member.view(c, tables, a.Calls)
 		}
@@ -137,6 +138,28 @@ func (n needs) collector(c *extract.Collector, tables map[string]bool, calls []e
 func (n needs) view(c *extract.Collector, tables map[string]bool, calls []extract.Call) {
 	for _, call := range calls {
 		if table := c.TableOf(call); tables[table] {
+			for _, action := range c.Service.ActionsOf(call.Operation) {
+				need := n.add(action)
+				need.Hints = appendNew(need.Hints, table)
+			}
+		}
+	}
+}
+
+// views adds what finds the view that a table is read through where none is the
+// default, or the organization's: the calls of the collector's other tables.
+func (n needs) views(c *extract.Collector, tables map[string]bool) {
+	if c.Administrator == nil || c.Administrator.View == nil {
+		return
+	}
+	for _, table := range c.Administrator.Tables {
+		if !tables[table] {
+			continue
+		}
+		for _, call := range c.Calls {
+			if c.TableOf(call) == table || slices.Contains(c.Below(c.TableOf(call)), table) {
+				continue
+			}
 			for _, action := range c.Service.ActionsOf(call.Operation) {
 				need := n.add(action)
 				need.Hints = appendNew(need.Hints, table)

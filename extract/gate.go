@@ -173,7 +173,8 @@ func withUnit(ctx context.Context, u *Unit) context.Context {
 func (g *Gate) options(account string) []func(*middleware.Stack) error {
 	return []func(*middleware.Stack) error{
 		func(stack *middleware.Stack) error {
-			return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("stocktake.Declared", g.declared), middleware.After)
+			// First of all, before the SDK finds fault with the input.
+			return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("stocktake.Declared", g.declared), middleware.Before)
 		},
 		func(stack *middleware.Stack) error {
 			attempt := middleware.FinalizeMiddlewareFunc("stocktake.Gate", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {

@@ -44,7 +44,7 @@ func Of(s *config.Source) (Needs, error) {
 		return Needs{}, err
 	}
 	discovery, member := needs{}, needs{}
-	organization := s.Organization != nil || s.Role != nil && s.Role.WholeOrganization
+	organization, viewed := s.Organization != nil || s.Role != nil && s.Role.WholeOrganization, false
 	if s.Organization == nil {
 		discovery = member
 	}
@@ -57,14 +57,19 @@ func Of(s *config.Source) (Needs, error) {
 		to.views(c, tables)
 		if a := c.Administrator; a != nil && organization && (a.Option == "" || slices.Contains(s.OrganizationViews, a.Option)) {
 			member.view(c, tables, a.Calls)
+			viewed = viewed || slices.ContainsFunc(c.Tables, func(t extract.Table) bool { return tables[t.Name] })
 		}
 	}
 	for _, d := range extract.Discovery {
 		action := d.Service.ActionsOf(d.Operation)[0]
 		switch d.Operation {
 		case "AssumeRole", "GetCallerIdentity": // of the calling identity; and granted to all
-		case "ListAccounts", "ListDelegatedAdministrators":
+		case "ListAccounts":
 			if organization {
+				discovery.add(action).Why = d.Why
+			}
+		case "ListDelegatedAdministrators":
+			if viewed {
 				discovery.add(action).Why = d.Why
 			}
 		case "ListAccountsForParent", "ListOrganizationalUnitsForParent":
@@ -72,10 +77,16 @@ func Of(s *config.Source) (Needs, error) {
 				discovery.add(action).Why = d.Why
 			}
 		case "ListInstances":
-			if s.IdentityStore == nil && slices.ContainsFunc(all.Collectors, func(c *extract.Collector) bool {
-				return c.Scope == extract.IdentityCenter && slices.ContainsFunc(c.Tables, func(t extract.Table) bool { return tables[t.Name] })
-			}) {
-				discovery.add(action).Why = d.Why
+			if s.IdentityStore != nil {
+				continue
+			}
+			for _, c := range all.Collectors {
+				for _, t := range c.Tables {
+					if c.Scope == extract.IdentityCenter && tables[t.Name] {
+						need := discovery.add(action)
+						need.Why, need.Tables = d.Why, appendNew(need.Tables, t.Name)
+					}
+				}
 			}
 		default: // regions
 			if s.Regions.All {

@@ -173,21 +173,19 @@ func enabled(c *call) error {
 
 // authorize evaluates the service control policies, then the caller's own policies.
 func authorize(c *call) error {
-	if c.operation.open {
-		return nil
-	}
-	action := c.operation.action
-	// Service control policies bind members only.
-	if c.account != c.o.management && c.o.take(ruleSCP, c) != nil {
-		return c.denied(action, "with an explicit deny in a service control policy", true)
-	}
-	allowed := true
-	if s := c.who.session; s != nil {
-		role, ok := c.o.role(s.account, s.role)
-		allowed = ok && role.allows(action)
-	}
-	if !allowed || c.o.take(ruleDeny, c) != nil {
-		return c.denied(action, "because no identity-based policy allows the "+action+" action", false)
+	for _, action := range c.operation.actions() {
+		// Service control policies bind members only.
+		if c.account != c.o.management && c.o.take(ruleSCP, c) != nil {
+			return c.denied(action, "with an explicit deny in a service control policy", true)
+		}
+		allowed := true
+		if s := c.who.session; s != nil {
+			role, ok := c.o.role(s.account, s.role)
+			allowed = ok && role.allows(action)
+		}
+		if !allowed || c.o.take(ruleDeny, c) != nil {
+			return c.denied(action, "because no identity-based policy allows the "+action+" action", false)
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"reflect"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -420,8 +421,8 @@ func TestHookAnswers(t *testing.T) {
 	if code(err) != "ServerException" || status(err) != 418 {
 		t.Errorf("got %v, want ServerException with status 418", err)
 	}
-	want := Call{account, "us-east-1", "eks", "ListClusters", "arn:aws:sts::" + account + ":assumed-role/inventory-read/test-session", 1}
-	if seen != want {
+	want := Call{account, "us-east-1", "eks", "ListClusters", "arn:aws:sts::" + account + ":assumed-role/inventory-read/test-session", []string{"eks:ListClusters"}, 1}
+	if !reflect.DeepEqual(seen, want) {
 		t.Errorf("hook saw %+v, want %+v", seen, want)
 	}
 	if err := calls["iam"](t.Context(), cfg); err != nil {

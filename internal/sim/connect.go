@@ -24,7 +24,7 @@ func connectService() service {
 			func(m *string) smithy.APIError { return &types.ResourceNotFoundException{Message: m} },
 		),
 		operations: []operation{
-			op(listConnectInstances, "MaxResults", "NextToken"),
+			op(listConnectInstances, "MaxResults", "NextToken").taking("ds:DescribeDirectories"),
 			op(listConnectTags, "ResourceArn"),
 			op(listConnectUsers, "InstanceId", "MaxResults", "NextToken"),
 			op(describeConnectUser, "InstanceId", "UserId"),

@@ -26,6 +26,7 @@ func covers(pattern, value string) bool { return pattern == "" || pattern == Any
 type Call struct {
 	Account, Region, Service, Operation string
 	CallerARN                           string
+	Actions                             []string // IAM actions that it takes
 	Attempt                             int
 }
 

@@ -27,6 +27,7 @@ type service struct {
 type operation struct {
 	name   string
 	action string          // IAM action; "": prefix:name
+	also   []string        // further IAM actions that it takes
 	open   bool            // needs no permission
 	head   bool            // answers without a body
 	plays  map[string]bool // input fields that count; a call that sets another one is refused, not half answered
@@ -61,6 +62,20 @@ func op[I, O any](answer func(c *call, in *I) (*O, error), fields ...string) ope
 func (o operation) as(action string) operation {
 	o.action = action
 	return o
+}
+
+// taking adds IAM actions that the operation takes beside its own.
+func (o operation) taking(actions ...string) operation {
+	o.also = actions
+	return o
+}
+
+// actions are the IAM actions that a call takes.
+func (o operation) actions() []string {
+	if o.open {
+		return nil
+	}
+	return append([]string{o.action}, o.also...)
 }
 
 func (o operation) withoutPermission() operation {

@@ -180,6 +180,9 @@ func (c *call) wait() error {
 
 func (c *call) describe() Call {
 	d := Call{Region: c.region, Service: c.service.name, Operation: c.name, Attempt: c.attempt}
+	if c.operation != nil {
+		d.Actions = c.operation.actions()
+	}
 	if c.who != nil {
 		d.Account, d.CallerARN = c.account.id, c.who.arn
 	}

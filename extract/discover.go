@@ -258,8 +258,12 @@ func (r *Run) discoverRole(ctx context.Context, p *SourcePlan) error {
 		cfg = r.assume(cfg, p.Source, h)
 	}
 	_, name, _ := strings.Cut(last.RoleARN, ":role/")
+	common := last.ExternalID
+	if role.ExternalIDs != nil {
+		common = "" // the hop's is that of its own account
+	}
 	return r.members(ctx, p, cfg, &config.Organization{
-		MemberRole: name, ExternalID: last.ExternalID, SessionName: last.SessionName, Duration: last.Duration,
+		MemberRole: name, ExternalID: common, ExternalIDs: role.ExternalIDs, SessionName: last.SessionName, Duration: last.Duration,
 	})
 }
 
@@ -334,11 +338,16 @@ func (r *Run) members(ctx context.Context, p *SourcePlan, base aws.Config, o *co
 			continue
 		}
 		g.Go(func() error {
+			externalID, missing := o.ExternalIDOf(a.ID)
 			hop := config.Hop{
-				RoleARN: o.MemberRoleARN(a.Partition, a.ID), ExternalID: o.ExternalID,
+				RoleARN: o.MemberRoleARN(a.Partition, a.ID), ExternalID: externalID,
 				SessionName: o.SessionName, Duration: o.Duration,
 			}
-			id, err := r.enter(ctx, p.Source, base, []config.Hop{hop}, a.ID)
+			var id *identity
+			var err error = noExternalID(p.Source.Name, a.ID)
+			if !missing {
+				id, err = r.enter(ctx, p.Source, base, []config.Hop{hop}, a.ID)
+			}
 			switch {
 			case err == nil:
 				a.identity = id
@@ -353,6 +362,17 @@ func (r *Run) members(ctx context.Context, p *SourcePlan, base aws.Config, o *co
 		})
 	}
 	return g.Wait()
+}
+
+// noExternalID says why an account is not entered although nothing was asked.
+// Without an ID a role would be entered whose trust policy lacks the condition,
+// which is what an ID for each account is to rule out.
+func noExternalID(source, account string) *Incompleteness {
+	return &Incompleteness{
+		Code:    "no_external_id",
+		Message: "the file of external IDs has one for other accounts of the source, and none for account " + account,
+		Advice:  "Make one with `stocktake access external-ids --source " + source + " --per account --accounts " + account + "`, and put it into the trust policy of the account's role.",
+	}
 }
 
 // listAccounts reads the organization's accounts that the filter leaves.

@@ -32,9 +32,15 @@ there: commands of the AWS CLI that would do it are printed on standard error.
   stocktake access trust      who may assume a role
   stocktake access policy     what a role may do
   stocktake access output     what writes the warehouse on S3
-  stocktake access diff OLD   what a change of collect changes in a policy`,
+  stocktake access diff OLD   what a change of collect changes in a policy
+
+  stocktake access discovery        the discovery role as a CloudFormation template
+  stocktake access stackset         the member role for a StackSet
+  stocktake access cloudformation   the role of one account as a template
+  stocktake access terraform        a role as a Terraform module`,
 	}
-	c.AddCommand(a.accessPolicyCommand(), a.accessTrustCommand(), a.accessAssumeCommand(), a.accessOutputCommand(), a.accessDiffCommand())
+	c.AddCommand(a.accessPolicyCommand(), a.accessTrustCommand(), a.accessAssumeCommand(), a.accessOutputCommand(), a.accessDiffCommand(), a.externalIDsCommand())
+	c.AddCommand(a.accessStackCommands()...)
 	return c
 }
 

@@ -43,7 +43,10 @@ type File struct {
 	CloudTrail    CloudTrail
 	ECR           ECR
 	Metrics       Metrics
-	HTTPFS        string `json:"-"` // DuckDB's extension for S3, absolute; "" is the standard places
+	// ExternalIDs is the file of external IDs, absolute, or "".
+	ExternalIDs       string `json:"-"`
+	RequireExternalID bool   `json:"-"` // refuse roles without one
+	HTTPFS            string `json:"-"` // DuckDB's extension for S3, absolute; "" is the standard places
 }
 
 // CloudTrail says which events of CloudTrail are read.
@@ -176,6 +179,7 @@ type Role struct {
 	Hops              []Hop
 	WholeOrganization bool
 	Account           string
+	ExternalIDs       ExternalIDs `json:",omitempty"` // of the members of a whole organization, from the file
 }
 
 // Hop is one role to assume.
@@ -191,7 +195,8 @@ type Hop struct {
 type Organization struct {
 	Discovery   *Discovery
 	MemberRole  string
-	ExternalID  Secret `json:",omitempty"`
+	ExternalID  Secret      `json:",omitempty"` // of all accounts
+	ExternalIDs ExternalIDs `json:",omitempty"` // from the file, where there is no ExternalID
 	SessionName string
 	Duration    time.Duration
 	Accounts    AccountFilter
@@ -257,6 +262,12 @@ const maxBytes = 1 << 20
 // as *Errors. checkCollect says whether a pattern of `collect` names anything;
 // nil accepts all.
 func Load(path string, checkCollect func(pattern string) error) (*File, error) {
+	return loadWith(path, checkCollect, nil)
+}
+
+// loadWith calls before with the file once its own keys are read, ahead of the
+// files that it names.
+func loadWith(path string, checkCollect func(pattern string) error, before func(*reader, *File)) (*File, error) {
 	text, mode, err := readFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
@@ -267,6 +278,7 @@ func Load(path string, checkCollect func(pattern string) error) (*File, error) {
 	}
 	f := &File{Path: path, Dir: dir}
 	r := newReader(path, mode, checkCollect)
+	r.before = before
 	if root := r.parse(text); root != nil {
 		r.mapping(root, "", fileShape(f))
 	}

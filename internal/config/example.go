@@ -1,12 +1,13 @@
 package config
 
 import (
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/google/uuid"
 )
 
 // ExampleOptions chooses what the starter file has.
@@ -61,14 +62,14 @@ func Example(opts ExampleOptions) []byte {
 // access is the key of the source's kind, with placeholder accounts.
 func (opts ExampleOptions) access(kind string) map[string]any {
 	role := func(account, name string) map[string]any {
-		return map[string]any{"role_arn": roleARN(partitions[0].name, account, name), "external_id": newExternalID()}
+		return map[string]any{"role_arn": roleARN(partitions[0].name, account, name), "external_id": uuid.NewString()}
 	}
 	switch kind {
 	case "organization":
 		discovery := role("111122223333", "stocktake-discovery")
 		override(discovery, "role_arn", opts.DiscoveryRoleARN)
 		override(discovery, "external_id", opts.DiscoveryExternalID.Reveal())
-		member := map[string]any{"member_role": "stocktake", "external_id": newExternalID(), "discovery": discovery}
+		member := map[string]any{"member_role": "stocktake", "external_id": uuid.NewString(), "discovery": discovery}
 		override(member, "member_role", opts.MemberRole)
 		override(member, "external_id", opts.MemberExternalID.Reveal())
 		return map[string]any{"organization": member}
@@ -86,15 +87,6 @@ func override(m map[string]any, key, v string) {
 	if v != "" {
 		m[key] = v
 	}
-}
-
-// newExternalID is a random UUID (version 4).
-func newExternalID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // exampleWriter lays the given values out in the order of the shapes, and what

@@ -22,6 +22,10 @@ func fileShape(f *File) shape {
 				doc: "how a warehouse on S3 is written and read; not for a folder"},
 			{key: "spool", value: text(&f.Spool, localPath), sample: "warehouse/.spool",
 				doc: "the folder for what a run has collected and not loaded yet; where left out .spool in the warehouse, or .stocktake/spool beside this file for a warehouse on S3"},
+			{key: "external_ids", value: text(&f.ExternalIDs, localPath),
+				doc: "a file with the external IDs of roles that have none in this file, which stocktake access external-ids makes and no other user may read; its relative path starts at this file"},
+			{key: "require_external_id", value: boolean(&f.RequireExternalID), def: false,
+				doc: "whether a source with a role that would be entered without an external ID is refused"},
 			{key: "httpfs", value: text(&f.HTTPFS, localPath),
 				doc: "the file of DuckDB's httpfs extension, which queries of a warehouse on S3 need; looked for in the standard places where left out"},
 			{key: "simulation", value: maybe(&f.Simulation, simulationShape),
@@ -62,6 +66,12 @@ func fileShape(f *File) shape {
 			finishPaths(f)
 			f.Metrics.read(r)
 			finishSources(r, f)
+			if r.before != nil {
+				r.before(r, f)
+			}
+			if readExternalIDs(r, f) {
+				requireExternalIDs(r, f)
+			}
 			checkJobs(r, f)
 			checkAlerts(r, f)
 		},
@@ -367,6 +377,9 @@ func finishPaths(f *File) {
 	f.Spool = absolute(cmp.Or(f.Spool, spool))
 	if f.Metrics.List != "" {
 		f.Metrics.List = absolute(f.Metrics.List)
+	}
+	if f.ExternalIDs != "" {
+		f.ExternalIDs = absolute(f.ExternalIDs)
 	}
 	if f.HTTPFS != "" {
 		f.HTTPFS = absolute(f.HTTPFS)

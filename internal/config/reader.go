@@ -27,6 +27,8 @@ type reader struct {
 	where        map[string]position // of every key path seen
 	clues        []clue
 	problems     []Problem
+	before       func(*reader, *File)
+	beforeIDs    bool // external IDs are about to be made
 }
 
 type position struct{ line, column int }
@@ -47,7 +49,7 @@ func newReader(file string, mode fs.FileMode, checkCollect func(string) error) *
 	}
 	return &reader{
 		file:         file,
-		exposed:      mode.Perm()&0o077 != 0,
+		exposed:      exposed(mode),
 		checkCollect: checkCollect,
 		where:        map[string]position{"": {1, 1}},
 	}

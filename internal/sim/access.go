@@ -13,6 +13,7 @@ type Role struct {
 	Name       string
 	Trusts     []string // principals: account IDs, or ARNs of users and roles
 	ExternalID string   // "": none is asked for
+	Accepts    []string // further external IDs
 	Allow      []string // IAM action patterns with *; nil: everything
 	MaxSession time.Duration
 }

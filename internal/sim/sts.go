@@ -92,7 +92,7 @@ func (o *Organization) trusting(who *principal, arn, externalID string) (*accoun
 		return nil, Role{}, false
 	}
 	role, ok := o.state.roles[roleKey{id, name}]
-	if !ok || (role.ExternalID != "" && role.ExternalID != externalID) {
+	if !ok || (role.ExternalID != "" && role.ExternalID != externalID && !slices.Contains(role.Accepts, externalID)) {
 		return nil, Role{}, false
 	}
 	names := []string{who.account.id, who.arn, o.arn("iam", "", who.account.id, "root")}

@@ -12,8 +12,7 @@ const SecurityAudit = "SecurityAudit"
 // securityAudit is what the managed policy SecurityAudit allows, in its version
 // 91 of 21 July 2026 (AWS Managed Policy Reference Guide): of its patterns those
 // that some collector needs, by service. What a new collector needs counts as
-// not allowed until its pattern is added. Later versions have only been seen to
-// add patterns.
+// not allowed until its pattern is added.
 var securityAudit = map[string][]string{
 	"access-analyzer":      {"ListAnalyzers", "ListFindings"},
 	"acm":                  {"Describe*", "List*"},

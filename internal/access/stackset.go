@@ -73,7 +73,7 @@ func (d Deployment) StackSet(t Template) string {
 		"--parameters "+strings.Join(parameters, " ")))
 	units := strings.Join(d.Units, ",")
 	if len(d.Units) == 0 {
-		b.WriteString("UNITS=$(aws organizations list-roots --query 'Roots[0].Id' --output text)\n")
+		b.WriteString("UNITS=$(aws organizations list-roots --region " + quote(d.Region) + " --query 'Roots[0].Id' --output text)\n")
 		units = `"$UNITS"`
 	}
 	b.WriteString(command(aws("create-stack-instances")+" --stack-set-name "+quote(d.Name),

@@ -186,7 +186,8 @@ func pageSize(in any) int {
 	return 0
 }
 
-// EachPage calls use for every page. An error of the pager or of use ends it.
+// EachPage calls use for every page, of a probe for the first. An error of the pager
+// or of use ends it.
 func EachPage[Out, O any](ctx context.Context, pager Pager[Out, O], use func(*Out) error) error {
 	for pager.HasMorePages() {
 		out, err := pager.NextPage(ctx)
@@ -195,6 +196,9 @@ func EachPage[Out, O any](ctx context.Context, pager Pager[Out, O], use func(*Ou
 		}
 		if err := use(out); err != nil {
 			return err
+		}
+		if probing(ctx) != nil {
+			return nil
 		}
 	}
 	return nil

@@ -15,6 +15,9 @@ const inParallel = 32
 
 // Parallel calls f for every item, several at once, and returns the first error.
 func Parallel[T any](ctx context.Context, items []T, f func(context.Context, *T) error) error {
+	if u := probing(ctx); u != nil {
+		return tryFew(ctx, u, items, f)
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(inParallel)
 	for i := range items {
@@ -56,6 +59,11 @@ func Enrich[C, Row any](ctx context.Context, u *Unit, table string, rows []Row, 
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(inParallel)
+	probed := probing(ctx)
+	if probed != nil {
+		rows = rows[:probed.few(len(rows))]
+		g.SetLimit(1)
+	}
 	var enrich func(d *Detail[C, Row], some []Row) error
 	enrich = func(d *Detail[C, Row], some []Row) error {
 		// Read fills fields of its own, so only the list of gaps is shared.
@@ -87,7 +95,12 @@ func Enrich[C, Row any](ctx context.Context, u *Unit, table string, rows []Row, 
 	for i := range details {
 		d := &details[i]
 		for some := range slices.Chunk(rows, max(d.Batch, 1)) {
-			g.Go(func() error { return enrich(d, some) })
+			g.Go(func() error {
+				if probed != nil && probed.tried(d.Operation) {
+					return nil
+				}
+				return enrich(d, some)
+			})
 		}
 	}
 	return g.Wait()

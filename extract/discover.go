@@ -61,6 +61,7 @@ type Account struct {
 	Regions   []string
 	Failed    *outcome.Outcome // why the account cannot be entered
 	NoRegions *outcome.Outcome // why its regions are not known
+	Probed    Regions          // of a probe
 
 	identity *identity
 	asked    map[string]*Asked // by region
@@ -70,6 +71,7 @@ type Account struct {
 type SourcePlan struct {
 	Source   *config.Source
 	Accounts []*Account
+	Found    int // accounts, also those that a probe leaves out
 	// Discovery says why the accounts could not be listed; Accounts are then
 	// those of the last list.
 	Discovery *outcome.Outcome
@@ -272,10 +274,12 @@ func (r *Run) discoverRoles(ctx context.Context, p *SourcePlan) error {
 	if err != nil {
 		return err
 	}
-	p.Accounts = make([]*Account, len(p.Source.Roles))
+	roles := chosen(r.Probe, p.Source.Roles, func(role config.Role) string { return accountOf(role.Hops[len(role.Hops)-1].RoleARN) })
+	p.Found = len(p.Source.Roles)
+	p.Accounts = make([]*Account, len(roles))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(r.Config.Concurrency.Accounts)
-	for i, role := range p.Source.Roles {
+	for i, role := range roles {
 		g.Go(func() error {
 			last := role.Hops[len(role.Hops)-1].RoleARN
 			a := &Account{ID: accountOf(last), Partition: partitionOf(last)}
@@ -329,6 +333,8 @@ func (r *Run) members(ctx context.Context, p *SourcePlan, base aws.Config, o *co
 	if err != nil {
 		return err
 	}
+	p.Found = len(listed)
+	listed = chosenMembers(r.Probe, listed)
 	p.Accounts = listed
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(r.Config.Concurrency.Accounts)

@@ -143,6 +143,9 @@ func InWindows[Out, O any](ctx context.Context, open func(from time.Time) Pager[
 				return err
 			}
 			newest = Later(newest, at)
+			if probing(ctx) != nil {
+				return nil
+			}
 		}
 		if !pager.HasMorePages() {
 			return nil

@@ -144,6 +144,11 @@ func (r *Run) plan(ctx context.Context, previous Previous) (*Plan, error) {
 			return nil, err
 		}
 		plan.Sources = append(plan.Sources, p)
+		if r.Probe != nil {
+			if err := r.narrow(ctx, p); err != nil {
+				return nil, err
+			}
+		}
 		units, err := r.units(ctx, p)
 		if err != nil {
 			return nil, err
@@ -241,7 +246,7 @@ func (r *Run) units(ctx context.Context, p *SourcePlan) ([]*Planned, error) {
 		return nil, fmt.Errorf("source %s: collect: %w", p.Source.Name, err)
 	}
 	var units []*Planned
-	for _, c := range r.Collectors {
+	for _, c := range r.Probe.probed(r.Collectors, tables) {
 		var chosen []string
 		for _, t := range c.Tables {
 			if tables[t.Name] {

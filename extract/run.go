@@ -28,6 +28,7 @@ type Run struct {
 	Observer    Observer
 	Now         func() time.Time // nil is the machine's clock
 	Deadline    time.Time        // by Now, the end of collecting; zero is none
+	Probe       *Probe           // tries what the run would do; nil is a run
 
 	gate     *Gate
 	plans    map[string]*transform.Plan

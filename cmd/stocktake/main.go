@@ -122,7 +122,7 @@ holds the warehouse.`,
 		a.runCommand(), a.planCommand(), a.metricsCommand(),
 		a.queryCommand(), a.tablesCommand(), a.sourcesCommand(), a.runsCommand(),
 		a.verifyCommand(), a.viewsCommand(), a.cleanCommand(), a.scheduleCommand(),
-		a.initCommand(), a.configCommand(), a.accessCommand(),
+		a.initCommand(), a.configCommand(), a.accessCommand(), a.doctorCommand(),
 	)
 	for _, c := range root.Commands() {
 		wrapArgs(c)

@@ -133,7 +133,7 @@ func (g *Gate) slot(place, service string) chan struct{} {
 	case "s3":
 		n = g.concurrency.S3
 	case "sts":
-		n = g.concurrency.Accounts // all of them are entered from one
+		n = max(n, g.concurrency.Accounts) // all of them are entered from one
 	}
 	key := place + "|" + service
 	g.mu.Lock()

@@ -152,6 +152,7 @@ func partitionWorld(t *testing.T, partition string) (*world, []string) {
     regions: [%s]
     collect: [%s]
 `, arn, discoveryID, role, memberID, strings.Join(regions, ", "), strings.Join(tables, ", ")))
+	w.sweep(t)
 	return w, regions
 }
 

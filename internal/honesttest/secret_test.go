@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
 
+	"stocktake/internal/config"
 	"stocktake/internal/query"
 	"stocktake/internal/sim"
 	"stocktake/internal/spool"
@@ -43,6 +44,7 @@ func (w *wire) tap(cfg *aws.Config) {
 			defer w.mu.Unlock()
 			switch o := out.Result.(type) {
 			case *sts.AssumeRoleOutput:
+				w.secrets[aws.ToString(o.Credentials.AccessKeyId)] = "access key of a session"
 				w.secrets[aws.ToString(o.Credentials.SessionToken)] = "session token"
 				w.secrets[aws.ToString(o.Credentials.SecretAccessKey)] = "secret of a session"
 			case *lambda.ListFunctionsOutput:
@@ -60,8 +62,7 @@ func (w *wire) tap(cfg *aws.Config) {
 // listen returns a world whose secrets are known.
 func listen(t *testing.T, w *world) *wire {
 	t.Helper()
-	heard := &wire{secrets: map[string]string{}}
-	w.stack = append(w.stack, heard.tap)
+	heard := w.heard
 	for _, c := range w.org.Canaries() {
 		heard.secrets[c] = "value of an environment"
 	}
@@ -98,6 +99,124 @@ func (w *wire) absentBelow(t *testing.T, dir string) {
 	})
 	if err != nil || files == 0 {
 		t.Errorf("%s: read %d files: %v", dir, files, err)
+	}
+}
+
+// externalIDs are those of the world's configuration.
+func (w *world) externalIDs() []string {
+	var ids []string
+	add := func(some ...config.Secret) {
+		for _, id := range some {
+			if id != "" {
+				ids = append(ids, id.Reveal())
+			}
+		}
+	}
+	for _, s := range w.file.Sources {
+		add(s.ExternalID)
+		roles := s.Roles
+		if s.Role != nil {
+			roles = append(slices.Clone(roles), *s.Role)
+		}
+		var hops []config.Hop
+		for _, r := range roles {
+			hops = append(hops, r.Hops...)
+			add(slices.Collect(maps.Values(r.ExternalIDs))...)
+		}
+		if o := s.Organization; o != nil {
+			add(o.ExternalID)
+			add(slices.Collect(maps.Values(o.ExternalIDs))...)
+			if o.Discovery != nil {
+				hops = append(hops, o.Discovery.Hops...)
+			}
+		}
+		for _, h := range hops {
+			add(h.ExternalID)
+		}
+	}
+	return ids
+}
+
+// leaks finds secrets in all files of the world as they are on the disk, in
+// their paths, and in the progress of its runs. External IDs belong into the
+// configuration, and into the trust policies that the rows of aws_iam_roles show;
+// the access key of the base identity into the rows that list access keys.
+func (w *world) leaks(t *testing.T) (found []string) {
+	t.Helper()
+	w.heard.mu.Lock()
+	secrets := maps.Clone(w.heard.secrets)
+	w.heard.mu.Unlock()
+	base := w.org.Credentials()
+	secrets[base.SecretAccessKey] = "secret of the base identity"
+	ids := map[string]string{}
+	for _, id := range w.externalIDs() {
+		ids[id] = "external ID"
+	}
+	look := func(where string, text []byte, secrets map[string]string) {
+		for secret, what := range secrets {
+			if bytes.Contains(text, []byte(secret)) {
+				found = append(found, fmt.Sprintf("%s has a secret: %s", where, what))
+			}
+		}
+	}
+	err := filepath.WalkDir(w.dir, func(name string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		text = append(text, name...)
+		look(name, text, secrets)
+		if name != filepath.Join(w.dir, "stocktake.yaml") && !strings.Contains(name, "aws_iam_roles") {
+			look(name, text, ids)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	for _, r := range w.all {
+		r.mu.Lock()
+		look("progress", r.log, secrets)
+		look("progress", r.log, ids)
+		look("progress", r.log, map[string]string{base.AccessKeyID: "access key of the base identity"})
+		r.mu.Unlock()
+	}
+	return found
+}
+
+// TestLeaksAreFound keeps the sweep at the end of each world from finding none
+// because it looks in the wrong place.
+func TestLeaksAreFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, t.TempDir(), tiny)
+	w.only(volumes)
+	w.run(t)
+	if got := w.leaks(t); len(got) > 0 {
+		t.Fatalf("before anything is planted: got %q", got)
+	}
+	planted := map[string]string{w.externalIDs()[0]: "external ID", w.org.Credentials().SecretAccessKey: "secret of the base identity"}
+	for secret, what := range w.heard.secrets {
+		planted[secret] = what
+	}
+	kinds := map[string]bool{}
+	for secret, what := range planted {
+		kinds[what] = true
+		note, log := filepath.Join(w.warehouse(), "note"), w.seen.log
+		if err := os.WriteFile(note, []byte("a "+secret+" b"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.seen.note("a %s b", secret)
+		want := []string{note + " has a secret: " + what, "progress has a secret: " + what}
+		if got := w.leaks(t); !slices.Equal(got, want) {
+			t.Errorf("with a planted %s: got %q, want %q", what, got, want)
+		}
+		w.seen.log = log
+		if err := os.Remove(note); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(kinds) != 5 {
+		t.Errorf("planted %v, want an external ID, the base secret and the three parts of a session", kinds)
 	}
 }
 
@@ -230,7 +349,7 @@ func (w *wire) present(t *testing.T) {
 			found[what]++
 		}
 	}
-	for _, what := range []string{"session token", "secret of a session", "value of an environment"} {
+	for _, what := range []string{"access key of a session", "session token", "secret of a session", "value of an environment"} {
 		if found[what] == 0 {
 			t.Errorf("AWS said no %s", what)
 		}

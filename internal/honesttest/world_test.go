@@ -55,20 +55,36 @@ type world struct {
 	members []string // ordinary accounts
 	now     time.Time
 	seen    *recorder
+	all     []*recorder         // of all runs
+	heard   *wire               // what the world's clients got in secret
 	stack   []func(*aws.Config) // additions to the client stack
 	listens bool                // to inputs
 
 	collectors []*extract.Collector
 }
 
-// newWorld founds a company; dir holds the warehouse.
+// newWorld founds a company; dir holds the warehouse. When the test ends, what
+// its runs have left is swept for secrets.
 func newWorld(t *testing.T, dir string, s size) *world {
 	t.Helper()
 	w, err := foundWorld(dir, s)
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.sweep(t)
 	return w
+}
+
+// sweep keeps what the world's clients get in secret, to look for it when the
+// test ends.
+func (w *world) sweep(t *testing.T) {
+	w.heard = &wire{secrets: map[string]string{}}
+	w.stack = append(w.stack, w.heard.tap)
+	t.Cleanup(func() {
+		for _, leak := range w.leaks(t) {
+			t.Error(leak)
+		}
+	})
 }
 
 func foundWorld(dir string, s size) (*world, error) {
@@ -175,6 +191,7 @@ func (w *world) options(t *testing.T) pipeline.Options {
 
 func (w *world) optionsFor(s store.Store) pipeline.Options {
 	w.seen = &recorder{}
+	w.all = append(w.all, w.seen)
 	now := w.now
 	return pipeline.Options{
 		Config: w.file, Store: s, Collectors: w.collectors, Streams: all.Streams, Base: w.base(),

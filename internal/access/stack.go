@@ -69,7 +69,7 @@ func (g Grant) check() ([]Document, error) {
 	}
 	for _, k := range slices.Sorted(maps.Keys(g.Tags)) {
 		if k == "" || len(k) > 128 || len(g.Tags[k]) > 256 || !tagText.MatchString(k+g.Tags[k]) || strings.HasPrefix(strings.ToLower(k), "aws:") {
-			return nil, fmt.Errorf("tag %q with value %q: expected letters, digits, spaces and _.:/=+@-, up to 128 and 256, and no key that begins with aws:", k, g.Tags[k])
+			return nil, fmt.Errorf("tag %q with value %q: expected letters, digits, spaces and _.:/=+@-, up to 128 and 256, and no key that begins with aws", k, g.Tags[k])
 		}
 	}
 	policies := Policy(g.Needs)

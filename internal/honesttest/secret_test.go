@@ -152,6 +152,7 @@ func (w *world) leaks(t *testing.T) (found []string) {
 	for _, id := range w.externalIDs() {
 		ids[id] = "external ID"
 	}
+	maps.DeleteFunc(secrets, func(secret, _ string) bool { return ids[secret] != "" })
 	look := func(where string, text []byte, secrets map[string]string) {
 		for secret, what := range secrets {
 			if bytes.Contains(text, []byte(secret)) {

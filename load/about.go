@@ -28,7 +28,7 @@ const (
 type AboutInput struct {
 	Schema   *schema.Schema
 	Spool    *spool.Spool // holds rows while they are sorted
-	Previous *Previous    // nil: there is none; Units does not look at it
+	Previous *Previous    // nil: there is none
 	Staging  string
 	RunID    string
 	Version  string
@@ -115,11 +115,15 @@ func (c *coverage) stays(k coverageKey) bool {
 	return skipped && !taken
 }
 
-// Units writes the units of a run.
-func Units(ctx context.Context, in AboutInput, rows iter.Seq2[UnitRow, error]) (File, error) {
+// Units writes the units of a run, and those before of collectors that stay.
+func Units(ctx context.Context, in AboutInput, rows iter.Seq2[UnitRow, error], stays func(collector string) bool) (File, error) {
 	a, err := newAbout(in)
 	if err != nil {
 		return File{}, err
+	}
+	collector, err := column(a.arrow, "collector")
+	if err != nil {
+		return File{}, fmt.Errorf("load %s: %w", in.Schema.ID(), err)
 	}
 	var failed error
 	all, err := a.spool("units", func(yield func(row) bool) {
@@ -132,7 +136,8 @@ func Units(ctx context.Context, in AboutInput, rows iter.Seq2[UnitRow, error]) (
 	if err := cmp.Or(failed, err); err != nil {
 		return File{}, err
 	}
-	return a.write(ctx, UnitsTable, a.input(all, nil))
+	before := a.before(func(rec arrow.RecordBatch, row int) bool { return stays(textAt(rec, collector, row)) })
+	return a.write(ctx, UnitsTable, append(a.input(all, nil), before...))
 }
 
 // Runs writes the runs so far and this one.

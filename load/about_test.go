@@ -145,7 +145,7 @@ func TestUnits(t *testing.T) {
 			{Table: "b", Outcome: outcome.Outcome{Kind: outcome.Denied}, Rows: 10, Duplicates: 20, Discarded: 30, Calls: 40, FailedCalls: 50, Retries: 60, Throttles: 70},
 			{Table: "c", Outcome: outcome.Outcome{Kind: outcome.Skipped}},
 		}}
-	f, err := Units(t.Context(), aboutInput(t, UnitsTable, "run-1", nil), func(yield func(UnitRow, error) bool) { yield(UnitRowOf("Run", u, 100), nil) })
+	f, err := Units(t.Context(), aboutInput(t, UnitsTable, "run-1", nil), func(yield func(UnitRow, error) bool) { yield(UnitRowOf("Run", u, 100), nil) }, func(string) bool { return false })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ type Leftover struct {
 const ResumeWithin = 24 * time.Hour
 
 // Leftovers lists what ended runs have left in the warehouse and in the folder
-// of spools. Of a run that still goes on it lists the same: who holds the lease
+// of spools. Of a run that still goes on it lists the same: who holds all leases
 // knows that there is none.
 func Leftovers(ctx context.Context, s store.Store, spools string, now time.Time) ([]Leftover, error) {
 	head, err := s.Head(ctx)
@@ -65,7 +65,7 @@ func Leftovers(ctx context.Context, s store.Store, spools string, now time.Time)
 }
 
 // Clean removes the leftovers that are not to be kept. It may be cut off
-// anywhere and called again. The caller holds the lease, as it did when it
+// anywhere and called again. The caller holds all leases, as it did when it
 // listed them.
 func Clean(ctx context.Context, s store.Store, leftovers []Leftover) error {
 	// Backwards: the note of a run goes after its manifest, whose run it tells.
@@ -299,13 +299,23 @@ func (l *looking) resumable(f *Leftover) {
 	switch until := meta.StartedAt.Add(ResumeWithin); {
 	case meta.RunID == l.head:
 		f.Why = "its run is committed"
-	case meta.Parent != l.head:
+	case !l.apart(meta):
 		f.Why = "its run cannot go on: another one was committed since"
 	case l.now.After(until):
 		f.Why = "its run cannot go on: it was stopped more than a day ago"
 	default:
 		f.Keep, f.Why = true, "its run can be resumed until "+until.UTC().Format(time.RFC3339)
 	}
+}
+
+// apart reports whether no run that shares a lease with that of a spool was
+// committed since this began.
+func (l *looking) apart(meta spool.Meta) bool {
+	run := l.head
+	for run != meta.Parent && l.whole[run] != nil && !l.whole[run].shares(meta.Leases) {
+		run = l.whole[run].Parent
+	}
+	return run == meta.Parent
 }
 
 func sizeOf(dir string) (size int64, err error) {

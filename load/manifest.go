@@ -27,6 +27,7 @@ type Manifest struct {
 	FormatVersion int              `json:"format_version"`
 	Run           string           `json:"run"`
 	Parent        string           `json:"parent,omitempty"` // "" for the first run
+	Leases        []string         `json:"leases,omitempty"` // that the run held: what it collected
 	Date          string           `json:"date"`             // snapshot date, UTC
 	StartedAt     time.Time        `json:"started_at"`
 	CommittedAt   time.Time        `json:"committed_at"`
@@ -71,6 +72,11 @@ func (t ManifestTable) Object() store.Object {
 
 func (t ManifestTable) contents() Contents {
 	return Contents{Schema: t.ID(), Hash: t.SchemaHash, Rows: t.Rows, Bytes: t.Bytes, SHA256: t.SHA256}
+}
+
+// shares reports whether the run held one of the leases.
+func (m *Manifest) shares(leases []string) bool {
+	return slices.ContainsFunc(m.Leases, func(l string) bool { return slices.Contains(leases, l) })
 }
 
 // Find returns the file of a table, by the ID of its schema.
@@ -134,6 +140,9 @@ func ParseManifest(text []byte) (*Manifest, error) {
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
+	if len(m.Leases) == 0 { // those of before there were leases for events
+		m.Leases = []string{store.Snapshots}
+	}
 	return &m, nil
 }
 
@@ -147,6 +156,11 @@ func (m *Manifest) check() error {
 		return fmt.Errorf("superseded_by %q: expected the ID of a run", m.SupersededBy)
 	case !dateRE.MatchString(m.Date):
 		return fmt.Errorf("date %q: expected a date as in 2026-11-22", m.Date)
+	}
+	for _, l := range m.Leases {
+		if err := store.CheckLease(l); err != nil {
+			return fmt.Errorf("leases: %w", err)
+		}
 	}
 	paths := map[string]bool{}
 	names := map[string]bool{}

@@ -19,11 +19,12 @@ type Publication struct {
 	// Manifest says everything about the run and its sources. Publish fills in
 	// the tables, the events and the time of the commit.
 	Manifest Manifest
-	// Head is what State returned when the run began: the commit fails when
-	// another run was committed since.
+	// Head is what ReadState returned while the caller had Commit in its hands:
+	// the commit fails when another run was committed since.
 	Head store.Head
-	// Lease is what the caller holds. The commit fails when it was lost.
-	Lease store.Lease
+	// Leases are what the caller holds: Commit, and those that the manifest
+	// names. The commit fails when one of them was lost.
+	Leases []store.Lease
 	// Tables are the files that the run wrote. Kept are those of the parent
 	// that stay as they are. A table that is in neither leaves the warehouse.
 	Tables []TableFile
@@ -110,7 +111,7 @@ var completions = []step{
 	{"forget that the run was being published", (*publishing).forget},
 }
 
-// Publish makes a run visible: all of it or nothing. The caller holds the lease.
+// Publish makes a run visible: all of it or nothing. The caller holds the leases.
 // After an *UnfinishedError the run is published.
 func Publish(ctx context.Context, s store.Store, p Publication) (*Manifest, error) {
 	// The hooks of what an earlier run left undone are those of this one.
@@ -233,8 +234,10 @@ func (w *publishing) writeManifest(ctx context.Context) error {
 
 // commit is the moment at which readers see the run.
 func (w *publishing) commit(ctx context.Context) error {
-	if err := w.Lease.Check(ctx); err != nil {
-		return w.undo(ctx, fmt.Errorf("commit: %w", err))
+	for _, l := range w.Leases {
+		if err := l.Check(ctx); err != nil {
+			return w.undo(ctx, fmt.Errorf("commit: %w", err))
+		}
 	}
 	_, err := w.store.SwapHead(ctx, w.Head, w.m.Run)
 	if err == nil {
@@ -376,8 +379,8 @@ func (w *publishing) forget(ctx context.Context) error {
 
 // Recover finishes what a run that was cut off has left: a committed run is
 // completed, what other ones staged is discarded. Every command that may write
-// calls it first; when nothing is left it has no effect. The caller holds the
-// lease.
+// calls it first; when nothing is left it has no effect. The caller holds
+// Commit.
 func Recover(ctx context.Context, s store.Store, hooks Hooks) error {
 	pending, err := s.List(ctx, pendingPrefix)
 	if err != nil {
@@ -418,7 +421,7 @@ func Recover(ctx context.Context, s store.Store, hooks Hooks) error {
 var swept = []string{"snapshots/", "events/"}
 
 // Sweep discards what runs that have ended staged and did not finish, also
-// where they left no note. The caller holds the lease, and has recovered.
+// where they left no note. The caller holds Commit, and has recovered.
 func Sweep(ctx context.Context, s store.Store) error {
 	left, err := Unfinished(ctx, s)
 	if err != nil {

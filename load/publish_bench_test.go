@@ -13,6 +13,7 @@ import (
 	"stocktake/internal/rowmerge/rowtest"
 	"stocktake/internal/schema"
 	"stocktake/internal/spool"
+	"stocktake/load/store"
 	"stocktake/load/store/local"
 )
 
@@ -38,7 +39,7 @@ func BenchmarkAccount(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		p := Publication{Manifest: Manifest{Run: "run-1", Date: "2026-11-22"}, Lease: held{}}
+		p := Publication{Manifest: Manifest{Run: "run-1", Date: "2026-11-22"}, Leases: []store.Lease{held{}}}
 		for _, sch := range schemas {
 			in := TableInput{Schema: sch, Spool: s, Now: testTime, RunID: "run-1", Version: "test", Staging: filepath.Join(dir, "staging")}
 			for r := range regions {

@@ -106,7 +106,7 @@ func (held) Release() error              { return nil }
 // publication prepares a run; its files are made once for all tests of it.
 func (sc scenario) publication(t testing.TB, files map[string]TableFile, st *State, hooks Hooks) Publication {
 	t.Helper()
-	p := Publication{Manifest: Manifest{Run: sc.run, Date: sc.date, Program: "stocktake test", Sources: []ManifestSource{{"one", []string{"000000000001"}}}}, Head: st.Head, Lease: held{}, Hooks: hooks}
+	p := Publication{Manifest: Manifest{Run: sc.run, Date: sc.date, Program: "stocktake test", Sources: []ManifestSource{{"one", []string{"000000000001"}}}}, Head: st.Head, Leases: []store.Lease{held{}}, Hooks: hooks}
 	for _, table := range sc.tables {
 		p.Tables = append(p.Tables, files[table])
 	}
@@ -667,7 +667,7 @@ func TestKillChild(t *testing.T) {
 	}
 	ctx := context.Background()
 	s := openLocal(t, root, local.BeforeChange(func(string) error { fmt.Println("change"); return nil }))
-	lease, err := s.Lock(ctx, store.Snapshots, store.Holder{Host: "test", PID: os.Getpid()})
+	lease, err := s.Lock(ctx, store.Commit, store.Holder{Host: "test", PID: os.Getpid()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ type Removed struct {
 // Retain removes the snapshots that keep does not name, but for files of the
 // last commit. It may be cut off anywhere and called again. Manifests stay, and
 // notes tell VerifyRun which of their files are gone on purpose. The caller
-// holds the lease.
+// holds Commit.
 func Retain(ctx context.Context, s store.Store, keep Keep) (Removed, error) {
 	r, err := retain(ctx, s, keep)
 	if err != nil {

@@ -63,7 +63,7 @@ const (
 // then ReadState finds it again. Finished files of a local warehouse keep them
 // for one more commit. events are the tables whose files are looked for. The
 // error is store.ErrUnfinished where nobody can read what is only staged, and
-// the commit is not completed: Recover does, or who holds the lease.
+// the commit is not completed: Recover does, or who holds Commit.
 func ReadState(ctx context.Context, s store.Store, events ...EventTable) (*State, error) {
 	var err error
 	for range attempts {
@@ -95,6 +95,27 @@ func AwaitState(ctx context.Context, s store.Store, events ...EventTable) (*Stat
 		}
 		wait = min(2*wait, waitMost)
 	}
+}
+
+// Apart returns nil when none of the runs that were committed after since held
+// one of the leases, so that what a run with these leases knows of since still
+// holds. The error is store.ErrConflict when one did.
+func (s *State) Apart(ctx context.Context, from store.Store, since string, leases []string) error {
+	for run, m := s.Head.Run, s.Manifest; run != since; run, m = m.Parent, nil {
+		if run == "" {
+			return fmt.Errorf("%w: run %s is not among those before it", store.ErrConflict, since)
+		}
+		if m == nil {
+			var err error
+			if m, err = ReadManifest(ctx, from, run); err != nil {
+				return fmt.Errorf("read what was committed since run %q: %w", since, err)
+			}
+		}
+		if m.shares(leases) {
+			return fmt.Errorf("%w: run %s", store.ErrConflict, run)
+		}
+	}
+	return nil
 }
 
 // EventTable names an event table.

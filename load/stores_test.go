@@ -190,14 +190,14 @@ func TestLostLease(t *testing.T) {
 	for _, when := range []string{"before the commit", "between the check and the swap"} {
 		s := memory.New()
 		made := scenarios[0].files(t, t.TempDir())
-		lost, err := s.Lock(ctx, store.Snapshots, store.Holder{Host: "slow"})
+		lost, err := s.Lock(ctx, store.Commit, store.Holder{Host: "slow"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var staged store.Staged
 		takeOver := func() {
-			s.Expire(store.Snapshots)
-			if _, err := s.Lock(ctx, store.Snapshots, store.Holder{Host: "quick"}); err != nil {
+			s.Expire(store.Commit)
+			if _, err := s.Lock(ctx, store.Commit, store.Holder{Host: "quick"}); err != nil {
 				t.Fatal(err)
 			}
 			if err := errors.Join(Recover(ctx, s, Hooks{}), Sweep(ctx, s)); err != nil {
@@ -209,10 +209,10 @@ func TestLostLease(t *testing.T) {
 			}
 		}
 		p := scenarios[0].publication(t, made, readStateOf(t, s), Hooks{})
-		p.Lease = lost
+		p.Leases = []store.Lease{lost}
 		slow := store.Store(s)
 		if when == "before the commit" {
-			p.Lease = beforeCheck{lost, takeOver}
+			p.Leases = []store.Lease{beforeCheck{lost, takeOver}}
 		} else {
 			slow = beforeSwap{s, takeOver}
 		}

@@ -190,7 +190,7 @@ func (b *bench) unit(s *spool.Spool, id spool.UnitID, n int, run string, now tim
 }
 
 func (b *bench) publish(ctx context.Context, name, run string, now time.Time, f load.File) error {
-	lease, err := b.store.Lock(ctx, store.Snapshots, store.Holder{Host: "bench", Since: now})
+	lease, err := b.store.Lock(ctx, store.Commit, store.Holder{Host: "bench", Since: now})
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func (b *bench) publish(ctx context.Context, name, run string, now time.Time, f 
 	}
 	err = b.step(name, func() error {
 		_, err := load.Publish(ctx, b.store, load.Publication{
-			Manifest: load.Manifest{Run: run, Date: now.Format(time.DateOnly)}, Head: head, Lease: lease,
+			Manifest: load.Manifest{Run: run, Date: now.Format(time.DateOnly)}, Head: head, Leases: []store.Lease{lease},
 			Tables: []load.TableFile{{Schema: b.sch, File: f}},
 		})
 		return err

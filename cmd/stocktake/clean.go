@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stocktake/extract/all"
 	"stocktake/internal/config"
 	"stocktake/internal/pipeline"
 	"stocktake/load"
@@ -96,11 +97,11 @@ func (a *app) leftovers(ctx context.Context, file *config.File, apply bool, now 
 		return nil, err
 	}
 	if apply { // a list must not stand in the way of a run
-		lease, err := pipeline.Lock(ctx, s, version)
+		release, err := pipeline.LockAll(ctx, s, all.Collectors, version)
 		if err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, lease.Release()) }()
+		defer func() { err = errors.Join(err, release()) }()
 	}
 	if found, err = load.Leftovers(ctx, s, file.Spool, now); err != nil || !apply {
 		return found, err

@@ -75,7 +75,7 @@ func TestClean(t *testing.T) {
 	}
 
 	// Another process holds the warehouse.
-	lease, err := pipeline.Lock(t.Context(), s, "other")
+	lease, err := pipeline.Lock(t.Context(), s, store.Snapshots, "other")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,7 +105,7 @@ shown as empty.
 
 Exit codes: 0 complete; 1 nothing useful could be done; 2 wrong usage or
 configuration; 3 published, but some units are not complete; 11 another run
-holds the warehouse.`,
+collects the same.`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stocktake/extract/all"
 	"stocktake/internal/alert"
 	"stocktake/internal/config"
 	"stocktake/internal/metrics"
@@ -35,13 +36,13 @@ func (a *app) scheduleCommand() *cobra.Command {
 		Short: "Stay, and run the jobs of the configuration when they are due",
 		Long: `Run the jobs that the configuration has under schedule whenever they are due, make
 up for the last one that was missed while no process was there, and send the
-alerts that are configured. One run goes on at a time: a job that is due while
-its own run goes on is skipped, another job waits.
+alerts that are configured. A job that is due while its own run goes on is
+skipped, another job waits. Jobs that collect nothing but tables of events wait
+for none but those of the same tables.
 
 What became of each due time is kept in a file beside the spool, so that a
-restart changes nothing. The first SIGTERM or Ctrl-C stops the run that goes on
-and ends the process with exit code 0; the next start goes on with that run. A
-second one ends the process at once.
+restart changes nothing. The first SIGTERM or Ctrl-C stops what runs and ends
+the process with exit code 0; the next start goes on with it. A second one ends the process at once.
 
 With --once it does what is due now and ends, for something else that starts it
 again and again. catch_up then has to be longer than the time in between. The
@@ -88,6 +89,9 @@ func (a *app) schedule(ctx context.Context, file *config.File, once bool) (err e
 		Channels: alert.Channels(file.Alerts), Origin: fmt.Sprintf("stocktake on %s, for the warehouse %s", host, file.Warehouse), Log: n.log, Run: n.run,
 	}
 	o.Sources = active(file)
+	if o.Apart, err = jobsApart(file); err != nil {
+		return err
+	}
 	s, err := schedule.Open(o)
 	if locked := (*schedule.LockedError)(nil); errors.As(err, &locked) {
 		return &exitError{exitLocked, err}
@@ -101,6 +105,25 @@ func (a *app) schedule(ctx context.Context, file *config.File, once bool) (err e
 		return errors.Join(err, a.printOnce(records, s.View()))
 	}
 	return n.stay(ctx, s)
+}
+
+// jobsApart returns which jobs may run at the same time: those that no lease
+// keeps apart.
+func jobsApart(file *config.File) (func(a, b config.Job) bool, error) {
+	leases := map[string][]string{}
+	for _, j := range file.Schedule.Jobs {
+		tables, err := (&narrowing{sources: j.Sources, collect: j.Collect}).tables(file)
+		if err != nil {
+			return nil, fmt.Errorf("job %q: %w", j.Name, err)
+		}
+		leases[j.Name], err = pipeline.Leases(pipeline.Options{Config: file, Collectors: all.Collectors, Streams: all.Streams, Sources: j.Sources, Tables: tables})
+		if err != nil {
+			return nil, fmt.Errorf("job %q: %w", j.Name, err)
+		}
+	}
+	return func(a, b config.Job) bool {
+		return a.Name != b.Name && !slices.ContainsFunc(leases[a.Name], func(l string) bool { return slices.Contains(leases[b.Name], l) })
+	}, nil
 }
 
 // scheduleLog says what a process that stays does, also without --verbose.
@@ -194,8 +217,8 @@ func (n *nights) unpublished(err error) (schedule.Report, error) {
 	return schedule.Report{}, err
 }
 
-// resumable reports whether the newest spool is of a run that began at that time
-// or later. The IDs of runs tell.
+// resumable reports whether some spool is of a run that began at that time or
+// later. The IDs of runs tell.
 func resumable(root string, since time.Time) (bool, error) {
 	if since.IsZero() {
 		return false, nil
@@ -344,7 +367,7 @@ func (a *app) printStatus(v schedule.View) error {
 	fmt.Fprintln(w, "JOB\tCRON\tTIME ZONE\tDUE NEXT\tSTARTS")
 	for _, j := range v.Jobs {
 		starts := inZone(j.NextStart, j.TimeZone)
-		if r := v.Running; r != nil && r.Job == j.Name {
+		if r, ok := v.RunOf(j.Name); ok {
 			starts = "running since " + inZone(r.Began, j.TimeZone)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", j.Name, j.Cron, j.TimeZone, inZone(j.NextDue, j.TimeZone), starts)

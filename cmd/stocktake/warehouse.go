@@ -186,7 +186,7 @@ credential in it: whoever opens it loads httpfs and creates a secret first.`,
 func (r *reading) writeViews(ctx context.Context, path string) (string, error) {
 	root := r.store.Root()
 	if views.Local(r.store) && path == "" {
-		lease, err := pipeline.Lock(ctx, r.store, version)
+		lease, err := pipeline.Lock(ctx, r.store, store.Commit, version)
 		if err != nil {
 			return "", err
 		}

@@ -40,7 +40,7 @@ stocktake config schema > stocktake.schema.json           # for editors
 | 1 | nothing useful could be done |
 | 2 | wrong usage or configuration |
 | 3 | published, but some units are not complete; ` + "`coverage_gaps`" + ` lists them |
-| 11 | another run holds the warehouse |
+| 11 | another run collects the same |
 `
 
 // configuration is the reference of the configuration file, out of its schema.

@@ -102,7 +102,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 			counter(runs, j.Totals[result], j.Name, string(result))
 		}
 		going := 0.0
-		if v.Running != nil && v.Running.Job == j.Name {
+		if _, ok := v.RunOf(j.Name); ok {
 			going = 1
 		}
 		gauge(running, going, j.Name)

@@ -67,7 +67,7 @@ func TestHealth(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	at := time.Unix(1_800_000_000, 0)
 	s := &shown{view: schedule.View{
-		At: at, Running: &schedule.Running{Job: "network"}, Unsaved: "disk full",
+		At: at, Running: []schedule.Running{{Job: "network"}}, Unsaved: "disk full",
 		Jobs: []schedule.JobView{
 			{Name: "nightly", NextDue: at.Add(time.Hour), Last: &schedule.Report{Bytes: 4096, Sources: []schedule.SourceReport{{Source: "acme", Units: map[string]int64{"ok": 5, "denied": 1}, Rows: 100}}}, Totals: map[schedule.Result]int64{schedule.Complete: 7, schedule.Skipped: 2}, History: []schedule.Record{
 				{Began: at.Add(-time.Hour), Ended: at.Add(-time.Hour / 2), Result: schedule.Complete}, {Began: at, Ended: at.Add(time.Second), Result: schedule.Skipped}, {Result: schedule.Missed},

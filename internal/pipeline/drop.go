@@ -6,25 +6,16 @@ import (
 	"path/filepath"
 
 	"stocktake/load"
-	"stocktake/load/store/local"
 )
 
 // dropDir is where a run to a destination that cannot be read keeps its journal
-// and its lock.
+// and its leases.
 const dropDir = ".drop"
 
-// lockDrop takes this machine's journal, since nothing can be locked at the
-// destination, and finishes what an earlier run has committed.
-func (p *run) lockDrop(ctx context.Context) error {
-	dir := filepath.Join(p.o.Config.Spool, dropDir)
-	here, err := local.Open(dir)
-	if err != nil {
-		return err
-	}
-	if p.lease, err = Lock(ctx, here, p.o.Program); err != nil {
-		return err
-	}
-	lost, err := load.RecoverDrop(ctx, p.o.Store, dir, p.o.hooks())
+// recoverDrop finishes what an earlier run has committed, by this machine's
+// journal.
+func (p *run) recoverDrop(ctx context.Context) error {
+	lost, err := load.RecoverDrop(ctx, p.o.Store, filepath.Join(p.o.Config.Spool, dropDir), p.o.hooks())
 	for _, l := range lost {
 		p.notes = append(p.notes, l.Error())
 	}

@@ -79,11 +79,16 @@ type run struct {
 	o       Options
 	id      string
 	date    string // UTC, of the snapshot
-	parent  string
+	parent  string // the last commit when the run began
 	started time.Time
 	staging string
 	exit    int
 	notes   []string
+
+	home   store.Store   // of the leases
+	leases []string      // names of those that are held all along
+	held   []store.Lease // these
+	commit store.Lease   // Commit, as long as the run is alone
 
 	extract  *extract.Run
 	state    *load.State
@@ -93,10 +98,8 @@ type run struct {
 	spool    *spool.Spool
 	book     *book
 
-	loaded    map[string]loaded
-	unchanged []string
-	bytes     int64 // of the files that are published
-	lease     store.Lease
+	loaded map[string]loaded
+	bytes  int64 // of the files that are published
 }
 
 // softMemory is from where on the garbage collector works harder, in bytes. What
@@ -122,13 +125,12 @@ func Run(ctx context.Context, o Options) (result *Result, err error) {
 		do   func(context.Context) error
 	}{
 		{"", p.probe},                            // can the warehouse be written at all?
-		{"", p.lock},                             // one run at a time; an earlier one that was cut off is finished or dropped
-		{"", p.readLast},                         // what the last commit left
+		{"", p.take},                             // what no other run may collect meanwhile; and what the last commit left
 		{"", p.open},                             // a spool, new or resumed
 		{"finding accounts and regions", p.find}, // the units
 		{"collecting", p.collect},                // pages of the SDK, through transform, into the spool
 		{"writing tables", p.write},              // one verified Parquet file each
-		{"publishing", p.publish},                // the commit, then what makes it visible
+		{"publishing", p.publishAlone},           // the commit, then what makes it visible
 	} {
 		if step.name != "" {
 			o.Observer.Step(step.name)
@@ -158,10 +160,7 @@ func (p *run) close() error {
 	if p.spool != nil {
 		errs = append(errs, p.spool.Close())
 	}
-	if p.lease != nil {
-		errs = append(errs, p.lease.Release())
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, p.give())...)
 }
 
 // hooks are what follows a commit, that of an earlier run too.
@@ -181,33 +180,10 @@ func (o Options) hooks() load.Hooks {
 
 func (p *run) probe(ctx context.Context) error { return p.o.Store.Probe(ctx) }
 
-func (p *run) lock(ctx context.Context) (err error) {
-	if p.o.Config.WriteOnly() {
-		return p.lockDrop(ctx)
-	}
-	p.lease, err = Lock(ctx, p.o.Store, p.o.Program)
-	if err != nil {
-		return err
-	}
-	if err := load.Recover(ctx, p.o.Store, p.o.hooks()); err != nil {
-		return err
-	}
-	return load.Sweep(ctx, p.o.Store)
-}
-
-// Lock takes the warehouse for this process, to publish snapshots.
-func Lock(ctx context.Context, s store.Store, program string) (store.Lease, error) {
-	host, err := os.Hostname()
-	if err != nil {
-		return nil, fmt.Errorf("find the name of this machine: %w", err)
-	}
-	return s.Lock(ctx, store.Snapshots, store.Holder{Host: host, PID: os.Getpid(), Program: "stocktake " + program, Since: time.Now()})
-}
-
 // Complete finishes what a run that was cut off has left, for readers that
 // cannot see it before.
 func Complete(ctx context.Context, o Options) error {
-	lease, err := Lock(ctx, o.Store, o.Program)
+	lease, err := Lock(ctx, o.Store, store.Commit, o.Program)
 	if err != nil {
 		return err
 	}
@@ -224,11 +200,15 @@ func (p *run) readLast(ctx context.Context) (err error) {
 		return err
 	}
 	p.parent = p.state.Head.Run
+	p.byTable()
+	return nil
+}
+
+func (p *run) byTable() {
 	p.last = map[string]load.StateTable{}
 	for _, t := range p.state.Tables {
 		p.last[t.Table] = t
 	}
-	return nil
 }
 
 func readLast(ctx context.Context, o Options) (*load.State, extract.Previous, error) {
@@ -285,13 +265,13 @@ func Plan(ctx context.Context, o Options) (*extract.Plan, map[string]int64, erro
 
 // open resumes the spool of a run that was stopped, or begins a new run and
 // drops such spools.
-func (p *run) open(context.Context) error {
-	dirs, err := spool.Find(p.o.Config.Spool)
+func (p *run) open(ctx context.Context) error {
+	dirs, err := p.spools()
 	if err != nil {
 		return fmt.Errorf("look for spools: %w", err)
 	}
 	if p.o.Resume {
-		return p.resume(dirs)
+		return p.resume(ctx, dirs)
 	}
 	for _, dir := range dirs {
 		if err := spool.Remove(dir); err != nil {
@@ -301,7 +281,7 @@ func (p *run) open(context.Context) error {
 	}
 	p.id, p.date = runid.New(p.started), p.started.UTC().Format(time.DateOnly)
 	p.spool, err = spool.Create(filepath.Join(p.o.Config.Spool, p.id), spool.Meta{
-		RunID: p.id, Date: p.date, ConfigHash: p.asked(), Parent: p.parent, Program: p.o.Program, StartedAt: p.started,
+		RunID: p.id, Date: p.date, ConfigHash: p.asked(), Parent: p.parent, Leases: p.leases, Program: p.o.Program, StartedAt: p.started,
 	})
 	if err != nil {
 		return fmt.Errorf("create spool: %w", err)
@@ -312,7 +292,7 @@ func (p *run) open(context.Context) error {
 // ErrNoResume is the error of a run that is to go on and cannot.
 var ErrNoResume = errors.New("resume")
 
-func (p *run) resume(dirs []string) error {
+func (p *run) resume(ctx context.Context, dirs []string) error {
 	if len(dirs) == 0 {
 		return fmt.Errorf("%w: there is no stopped run in %s; run without --resume", ErrNoResume, p.o.Config.Spool)
 	}
@@ -323,12 +303,16 @@ func (p *run) resume(dirs []string) error {
 	}
 	p.spool = s
 	meta := s.Meta()
+	apart := p.state.Apart(ctx, p.o.Store, meta.Parent, p.leases)
+	if apart != nil && !errors.Is(apart, store.ErrConflict) {
+		return apart
+	}
 	for _, check := range []struct {
 		wrong bool
 		why   string
 	}{
 		{meta.ConfigHash != p.asked(), "the configuration has changed since, or what --source and --collect ask for"},
-		{meta.Parent != p.parent, "another run was published since"},
+		{apart != nil, "another run was published since"},
 		{p.started.Sub(meta.StartedAt) > load.ResumeWithin, "it is older than a day"},
 		{meta.Program != p.o.Program, fmt.Sprintf("it is of stocktake %s and this is %s", meta.Program, p.o.Program)},
 	} {
@@ -336,7 +320,7 @@ func (p *run) resume(dirs []string) error {
 			return fmt.Errorf("%w: run %s cannot go on: %s; run without --resume", ErrNoResume, meta.RunID, check.why)
 		}
 	}
-	p.id, p.date = meta.RunID, meta.Date
+	p.id, p.date, p.parent = meta.RunID, meta.Date, meta.Parent
 	if len(lost) > 0 {
 		p.notes = append(p.notes, fmt.Sprintf("%d units are collected again: their files were damaged", len(lost)))
 	}
@@ -387,12 +371,39 @@ func (p *run) write(ctx context.Context) error {
 	return nil
 }
 
+func (p *run) publishAlone(ctx context.Context) error { return p.alone(ctx, p.publish) }
+
+// follow makes the run one that follows the last commit: runs that share no
+// lease with it may have been published since it began. One of events alone is
+// of the day of the last snapshot, since it makes none.
+func (p *run) follow(ctx context.Context) error {
+	if p.o.Config.WriteOnly() {
+		return nil
+	}
+	state, err := load.AwaitState(ctx, p.o.Store)
+	if err != nil {
+		return err
+	}
+	if err := state.Apart(ctx, p.o.Store, p.parent, p.leases); err != nil {
+		return err
+	}
+	p.state = state
+	p.byTable()
+	if !slices.Contains(p.leases, store.Snapshots) && state.Manifest != nil {
+		p.date = state.Manifest.Date
+	}
+	return nil
+}
+
 // publish makes the run visible, with the tables that stocktake keeps about itself.
 func (p *run) publish(ctx context.Context) error {
+	if err := p.follow(ctx); err != nil {
+		return err
+	}
 	publication := load.Publication{
-		Head: p.state.Head, Lease: p.lease, Hooks: p.o.hooks(), Now: p.now,
+		Head: p.state.Head, Leases: append(slices.Clone(p.held), p.commit), Hooks: p.o.hooks(), Now: p.now,
 		Manifest: load.Manifest{
-			Run: p.id, Date: p.date, StartedAt: p.started.UTC(), Program: p.o.Program, ConfigHash: p.o.Config.Hash(), ExitCode: p.exit, Sources: p.sources(),
+			Run: p.id, Leases: p.leases, Date: p.date, StartedAt: p.started.UTC(), Program: p.o.Program, ConfigHash: p.o.Config.Hash(), ExitCode: p.exit, Sources: p.sources(),
 		},
 	}
 	for _, l := range p.loaded {
@@ -401,8 +412,10 @@ func (p *run) publish(ctx context.Context) error {
 			publication.Tables = append(publication.Tables, load.TableFile{Schema: l.schema, File: l.file})
 		}
 	}
-	for _, name := range p.unchanged {
-		publication.Kept = append(publication.Kept, p.last[name].ManifestTable)
+	for name, t := range p.last {
+		if _, written := p.loaded[name]; !written && !about(name) {
+			publication.Kept = append(publication.Kept, t.ManifestTable)
+		}
 	}
 	tables, history, err := p.writeAbout(ctx)
 	if err != nil {
@@ -424,7 +437,7 @@ func (p *run) publish(ctx context.Context) error {
 // and the next one tries again.
 func (p *run) retain(ctx context.Context) error {
 	keep := p.o.Config.Keep
-	if keep == nil {
+	if keep == nil || !slices.Contains(p.leases, store.Snapshots) {
 		return nil
 	}
 	removed, err := load.Retain(ctx, p.o.Store, load.Keep(*keep))

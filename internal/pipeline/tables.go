@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -40,18 +41,15 @@ func (p *run) writeTables(ctx context.Context) error {
 			p.book.touched[name] = true
 		}
 	}
-	for name := range p.last {
-		if !slices.Contains(names, name) && !about(name) {
-			p.unchanged = append(p.unchanged, name)
-		}
-	}
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(writers)
 	for _, name := range names {
-		_, known := p.last[name]
-		if !p.book.touched[name] && known {
-			p.unchanged = append(p.unchanged, name)
+		held, err := p.holds(name)
+		if err != nil {
+			return errors.Join(err, g.Wait())
+		}
+		if _, known := p.last[name]; !held || known && !p.book.touched[name] {
 			continue
 		}
 		g.Go(func() error {
@@ -146,13 +144,35 @@ func (p *run) writeAbout(ctx context.Context) (tables []load.TableFile, history 
 		})
 	})
 	g.Go(func() error {
-		return write(within, 1, load.UnitsTable, func(in load.AboutInput) (load.File, error) { return load.Units(within, in, p.unitRows(&units)) })
+		stays, err := p.unitsStay()
+		if err != nil {
+			return err
+		}
+		return write(within, 1, load.UnitsTable, func(in load.AboutInput) (load.File, error) {
+			return load.Units(within, in, p.unitRows(&units), stays)
+		})
 	})
 	if err := g.Wait(); err != nil {
 		return nil, history, err
 	}
 	err = write(ctx, 2, load.RunsTable, func(in load.AboutInput) (load.File, error) { return load.Runs(ctx, in, p.runRow(units)) })
 	return tables, history, err
+}
+
+// unitsStay returns whether the units of a collector stay that an earlier run
+// has left: those of tables that are not for this run to collect.
+func (p *run) unitsStay() (func(collector string) bool, error) {
+	ours := map[string]bool{}
+	for _, c := range p.o.Collectors {
+		for _, t := range c.Tables {
+			held, err := p.holds(t.Name)
+			if err != nil {
+				return nil, err
+			}
+			ours[c.Name] = ours[c.Name] || held
+		}
+	}
+	return func(collector string) bool { asked, known := ours[collector]; return known && !asked }, nil
 }
 
 // unitCounts are what stocktake_runs says of the units of a run.
@@ -192,7 +212,7 @@ func (p *run) unitRows(n *unitCounts) iter.Seq2[load.UnitRow, error] {
 // runRow returns the row of stocktake_runs.
 func (p *run) runRow(units unitCounts) load.RunRow {
 	row := load.RunRow{
-		RunID: p.id, ParentRunID: p.parent, SnapshotDate: p.date, StartedAt: p.started, EndedAt: p.now(),
+		RunID: p.id, ParentRunID: p.state.Head.Run, SnapshotDate: p.date, StartedAt: p.started, EndedAt: p.now(),
 		ProgramVersion: p.o.Program, ConfigHash: p.o.Config.Hash(), Outcome: load.RunComplete, ExitCode: int32(p.exit),
 		Units: units.units, IncompleteUnits: units.incomplete, Tables: int64(len(p.loaded)),
 		Calls: units.calls, FailedCalls: units.failedCalls, Throttles: units.throttles,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"stocktake/internal/alert"
+	"stocktake/internal/config"
 )
 
 func (s *Scheduler) loop(ctx context.Context, once bool) (records []Record, err error) {
@@ -78,14 +79,14 @@ func (s *Scheduler) lookAt(j job, now time.Time) {
 	}
 	newest := due[len(due)-1]
 	late := now.Sub(j.start(newest))
-	running := s.state.Running
+	running := s.state.running(j.Name)
 	switch {
 	case late > max(s.o.CatchUp, grace):
 		s.note(state, Record{Job: j.Name, Due: newest, Result: Missed, Reason: fmt.Sprintf("no process was there to run it for %s, and catch_up is %s", spell(late), spell(s.o.CatchUp))})
-	case running != nil && running.Job == j.Name:
+	case running != nil:
 		s.note(state, Record{Job: j.Name, Due: newest, Result: Skipped, Reason: fmt.Sprintf("the run that was due at %s still went on, since %s", clock(running.Due), clock(running.Began))})
 	case at >= 0:
-		s.note(state, Record{Job: j.Name, Due: s.queue[at].due, Result: Skipped, Reason: s.inTheWay() + " until the next time came"})
+		s.note(state, Record{Job: j.Name, Due: s.queue[at].due, Result: Skipped, Reason: s.inTheWay(j) + " until the next time came"})
 		s.queue[at] = queued{job: j, due: newest}
 	default:
 		s.queue = append(s.queue, queued{job: j, due: newest, madeUp: late > grace})
@@ -106,12 +107,21 @@ func (s *Scheduler) lookAtCut(j job, now time.Time) {
 	}
 }
 
-func (s *Scheduler) inTheWay() string {
-	if r := s.state.Running; r != nil {
-		return fmt.Sprintf("job %s went on, since %s,", r.Job, clock(r.Began))
+func (s *Scheduler) inTheWay(j job) string {
+	for _, r := range s.state.Running {
+		if !s.apart(s.job(r.Job), j.Job) {
+			return fmt.Sprintf("job %s went on, since %s,", r.Job, clock(r.Began))
+		}
 	}
 	return "other jobs went on"
 }
+
+// job returns a job by its name; what goes on is configured.
+func (s *Scheduler) job(name string) config.Job {
+	return s.jobs[slices.IndexFunc(s.jobs, func(j job) bool { return j.Name == name })].Job
+}
+
+func (s *Scheduler) apart(a, b config.Job) bool { return s.o.Apart != nil && s.o.Apart(a, b) }
 
 // note records a due time that no run came of.
 func (s *Scheduler) note(state *jobState, r Record) {
@@ -120,43 +130,53 @@ func (s *Scheduler) note(state *jobState, r Record) {
 	s.o.Log.Warn("run "+string(r.Result), "job", r.Job, "due", clock(r.Due), "reason", r.Reason)
 }
 
-// begin starts the first run of the queue where none goes on, and reports
-// whether one does.
+// begin starts the runs of the queue that nothing is in the way of, and reports
+// whether any goes on. What waits keeps its turn.
 func (s *Scheduler) begin(ctx context.Context, runs chan<- ended) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state.Running != nil {
-		return true
+	if !s.stopping {
+		var before []config.Job
+		for _, r := range s.state.Running {
+			before = append(before, s.job(r.Job))
+		}
+		s.queue = slices.DeleteFunc(s.queue, func(q queued) bool {
+			free := !slices.ContainsFunc(before, func(b config.Job) bool { return !s.apart(b, q.job.Job) })
+			before = append(before, q.job.Job)
+			if free {
+				s.start(ctx, q, runs)
+			}
+			return free
+		})
 	}
-	if s.stopping || len(s.queue) == 0 {
-		return false
-	}
-	q := s.queue[0]
-	s.queue = s.queue[1:]
+	return len(s.state.Running) > 0
+}
+
+func (s *Scheduler) start(ctx context.Context, q queued, runs chan<- ended) {
 	state := s.state.Jobs[q.job.Name]
 	state.Handled, state.Cut = later(state.Handled, q.due), nil
 	r := &Running{Job: q.job.Name, Due: q.due, Began: time.Now().UTC(), First: q.cutOff, MadeUp: q.madeUp, Crashes: q.crashes}
 	if r.First.IsZero() {
 		r.First = r.Began
 	}
-	s.state.Running = r
+	s.state.Running = append(s.state.Running, r)
 	s.changed = true
 	s.write() // before anything happens that a crash would have to tell of
 	s.o.Log.Info("run begins", "job", q.job.Name, "due", clock(q.due), "made_up", q.madeUp, "resume", !q.cutOff.IsZero())
 	go func() {
 		report, err := s.o.Run(ctx, Attempt{Job: q.job.Job, Due: q.due, CutOff: q.cutOff})
-		runs <- ended{report, err, time.Now().UTC()}
+		runs <- ended{q.job.Name, report, err, time.Now().UTC()}
 	}()
-	return true
 }
 
 // end records how the run came out.
 func (s *Scheduler) end(ctx context.Context, e ended) Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.state.Running
+	r := s.state.running(e.job)
 	state := s.state.Jobs[r.Job]
-	s.state.Running, s.changed = nil, true
+	s.state.Running = slices.DeleteFunc(s.state.Running, func(o *Running) bool { return o == r })
+	s.changed = true
 	record := Record{Job: r.Job, Due: r.Due, Began: r.Began, Ended: e.at, MadeUp: r.MadeUp}
 	var skip *Skip
 	switch {

@@ -30,6 +30,9 @@ type Options struct {
 	Origin      string // which installation alerts come from
 	Log         *slog.Logger
 
+	// Apart reports whether two jobs may run at the same time; nil is never.
+	Apart func(a, b config.Job) bool
+
 	// Run does a job. An error is a run of which nothing was published; a *Skip
 	// is one that did not take place. When ctx ends it stops.
 	Run func(ctx context.Context, a Attempt) (Report, error)
@@ -164,7 +167,7 @@ func Open(o Options) (*Scheduler, error) {
 	}
 	now := time.Now().UTC()
 	s.configure(now)
-	s.noteCrash(now)
+	s.noteCrashes(now)
 	if err := s.state.write(o.State); err != nil {
 		return nil, errors.Join(err, s.lock.Close())
 	}
@@ -214,14 +217,18 @@ func (s *Scheduler) asked(j config.Job) []string {
 	return j.Sources
 }
 
-// noteCrash records the run that the last process left. It may be made up once:
-// what has ended the process twice would do so again.
-func (s *Scheduler) noteCrash(now time.Time) {
-	r := s.state.Running
-	if r == nil {
-		return
-	}
+// noteCrashes records the runs that the last process left.
+func (s *Scheduler) noteCrashes(now time.Time) {
+	left := s.state.Running
 	s.state.Running = nil
+	for _, r := range left {
+		s.noteCrash(r, now)
+	}
+}
+
+// noteCrash records a run that was cut off. It may be made up once: what has
+// ended the process twice would do so again.
+func (s *Scheduler) noteCrash(r *Running, now time.Time) {
 	j := s.state.Jobs[r.Job]
 	if j == nil {
 		return
@@ -239,8 +246,8 @@ func (s *Scheduler) noteCrash(now time.Time) {
 	s.o.Log.Warn("run crashed", "job", r.Job, "due", clock(r.Due), "reason", record.Reason)
 }
 
-// Loop runs jobs until ctx ends. Then it begins no more, waits for the one that
-// goes on to stop, and returns nil.
+// Loop runs jobs until ctx ends. Then it begins no more, waits for those that
+// go on to stop, and returns nil.
 func (s *Scheduler) Loop(ctx context.Context) error {
 	_, err := s.loop(ctx, false)
 	return err
@@ -252,6 +259,7 @@ func (s *Scheduler) Once(ctx context.Context) ([]Record, error) { return s.loop(
 
 // ended is how a run came out.
 type ended struct {
+	job    string
 	report Report
 	err    error
 	at     time.Time

@@ -138,7 +138,7 @@ func TestStopQueued(t *testing.T) {
 		w := newWorld(t, nightly, second)
 		s := w.start()
 		until(t, "2027-03-01T02:35:00Z")
-		if v := s.View(); v.Running == nil || v.Running.Job != "nightly" || v.Jobs[1].Waiting == nil {
+		if v := s.View(); len(v.Running) != 1 || v.Running[0].Job != "nightly" || v.Jobs[1].Waiting == nil {
 			t.Errorf("view: got %+v, want nightly running and second waiting", v)
 		}
 		w.end()
@@ -150,6 +150,67 @@ func TestStopQueued(t *testing.T) {
 		}
 		if got, want := w.history("second"), "01T02:30 complete made up"; got != want {
 			t.Errorf("second: got %q, want %q", got, want)
+		}
+	})
+}
+
+// TestApart: a job waits for no job that it may run together with, and keeps its
+// turn before later ones that would be in its way.
+func TestApart(t *testing.T) {
+	events := config.Job{Name: "events", Cron: "*/15 * * * *", TimeZone: "UTC"}
+	all := config.Job{Name: "all", Cron: "40 2 * * *", TimeZone: "UTC"}
+	apart := func(a, b config.Job) bool {
+		return a.Name != b.Name && a.Name != "all" && b.Name != "all"
+	}
+	synctest.Test(t, func(t *testing.T) {
+		until(t, "2027-03-01T02:20:00Z")
+		w := newWorld(t, nightly, events, all)
+		w.options.Apart = apart
+		w.work = func(ctx context.Context, a Attempt) (Report, error) {
+			return work(ctx, a, map[string]time.Duration{"nightly": time.Hour, "events": 5 * time.Minute, "all": 20 * time.Minute}[a.Job.Name])
+		}
+		s := w.start()
+		until(t, "2027-03-01T02:32:00Z")
+		v := s.View()
+		if _, nightly := v.RunOf("nightly"); !nightly || len(v.Running) != 2 {
+			t.Errorf("at 02:32: got %+v, want nightly and events running", v.Running)
+		}
+		until(t, "2027-03-01T02:50:00Z") // all waits for nightly, and events for all
+		if v := s.View(); len(v.Running) != 1 || v.Jobs[1].Waiting == nil || v.Jobs[2].Waiting == nil {
+			t.Errorf("at 02:50: got %+v, want nightly running alone, events and all waiting", v)
+		}
+		until(t, "2027-03-01T04:01:00Z")
+		w.end()
+		for job, want := range map[string]string{
+			"nightly": "01T02:30 complete",
+			"all":     "01T02:40 complete",
+			"events":  "01T02:30 complete, 01T02:45 skipped, 01T03:00 skipped, 01T03:15 skipped, 01T03:30 skipped, 01T03:45 complete, 01T04:00 stopped",
+		} {
+			if got := w.history(job); got != want {
+				t.Errorf("%s: got %q, want %q\n%s", job, got, want, w.log.String())
+			}
+		}
+	})
+}
+
+// TestCrashTogether: of several runs that a killed process leaves each is made up.
+func TestCrashTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		until(t, "2027-03-01T00:00:00Z")
+		events := nightly
+		events.Name = "events"
+		w := newWorld(t, nightly, events)
+		w.options.Apart = func(a, b config.Job) bool { return a.Name != b.Name }
+		w.start()
+		until(t, "2027-03-01T02:40:00Z")
+		w.kill()
+		w.start()
+		until(t, "2027-03-01T04:00:00Z")
+		w.end()
+		for _, job := range []string{"nightly", "events"} {
+			if got, want := w.history(job), "01T02:30 crashed, 01T02:30 complete made up resumed"; got != want {
+				t.Errorf("%s: got %q, want %q", job, got, want)
+			}
 		}
 	})
 }
@@ -467,7 +528,7 @@ func TestDamagedState(t *testing.T) {
 }
 
 func FuzzState(f *testing.F) {
-	f.Add(`{"version":1,"jobs":{"nightly":{"cron":"","time_zone":"","handled":"2027-03-01T00:00:00Z","cut":{},"history":[{}]}},"running":{"job":"nightly"}}`)
+	f.Add(`{"version":1,"jobs":{"nightly":{"cron":"","time_zone":"","handled":"2027-03-01T00:00:00Z","cut":{},"history":[{}]}},"going_on":[{"job":"nightly"}]}`)
 	f.Add(`{"version":1,"sources":{"acme":{"since":"2027-03-01T00:00:00Z","samples":[{}]}},"alerts":{"entries":[{"alert":"stale"}]}}`)
 	jobs, err := parseJobs([]config.Job{nightly})
 	if err != nil {
@@ -480,7 +541,7 @@ func FuzzState(f *testing.F) {
 		}
 		now := instant(t, "2027-03-01T00:00:00Z")
 		s.configure(now)
-		s.noteCrash(now)
+		s.noteCrashes(now)
 		s.look(now, true, false)
 		s.View()
 	})
@@ -571,7 +632,7 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if v := s.View(); v.Running != nil || len(v.Jobs[0].History) != 1 || v.Jobs[0].History[0].Result != Crashed || s.state.Jobs["nightly"].Cut == nil {
+	if v := s.View(); len(v.Running) > 0 || len(v.Jobs[0].History) != 1 || v.Jobs[0].History[0].Result != Crashed || s.state.Jobs["nightly"].Cut == nil {
 		t.Errorf("after the kill: got %+v, want one crashed run that may be made up", v)
 	}
 	if v := s.View(); len(v.Alerts) != 1 || !strings.Contains(v.Alerts[0].What, "job nightly") || !strings.Contains(v.Alerts[0].Advice, "shows whether it was published") {

@@ -21,7 +21,7 @@ type state struct {
 	Version int                     `json:"version"`
 	Jobs    map[string]*jobState    `json:"jobs"`
 	Sources map[string]*sourceState `json:"sources"`
-	Running *Running                `json:"running,omitempty"`
+	Running []*Running              `json:"going_on,omitempty"` // in the order in which they began
 	Alerts  alert.Book              `json:"alerts"`
 }
 
@@ -69,6 +69,16 @@ type Running struct {
 	First   time.Time `json:"first"` // when the first attempt at this due time began
 	MadeUp  bool      `json:"made_up,omitempty"`
 	Crashes int       `json:"crashes,omitempty"` // of this due time so far
+}
+
+// running returns the run of a job that goes on, nil where none does.
+func (s *state) running(job string) *Running {
+	for _, r := range s.Running {
+		if r.Job == job {
+			return r
+		}
+	}
+	return nil
 }
 
 // Result says what became of a due time.
@@ -157,6 +167,9 @@ func (s *state) parse(text []byte) error {
 		if source == nil || source.Since.IsZero() {
 			return fmt.Errorf("source %q has no time of its beginning: %s", name, advice)
 		}
+	}
+	if slices.Contains(s.Running, nil) {
+		return fmt.Errorf("a run that goes on is null: %s", advice)
 	}
 	if slices.Contains(s.Alerts.Entries, nil) {
 		return fmt.Errorf("an alert is null: %s", advice)

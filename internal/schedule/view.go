@@ -15,7 +15,7 @@ type View struct {
 	At      time.Time              `json:"at"`
 	Jobs    []JobView              `json:"jobs"`
 	Sources []SourceView           `json:"sources"`
-	Running *Running               `json:"running,omitempty"`
+	Running []Running              `json:"running"`
 	Alerts  []AlertView            `json:"alerts"`
 	Told    map[string]ChannelView `json:"channels,omitempty"`
 	Unsaved string                 `json:"unsaved,omitempty"` // why the state could not be written
@@ -56,6 +56,15 @@ type AlertView struct {
 type ChannelView struct {
 	alert.Count
 	Untold int `json:"untold"` // messages that wait for it
+}
+
+// RunOf returns the run of a job that goes on.
+func (v View) RunOf(job string) (Running, bool) {
+	i := slices.IndexFunc(v.Running, func(r Running) bool { return r.Job == job })
+	if i < 0 {
+		return Running{}, false
+	}
+	return v.Running[i], true
 }
 
 // View returns what there is to see now.
@@ -120,10 +129,9 @@ func Status(path string, jobs []config.Job) (View, error) {
 }
 
 func (s *state) view(now time.Time, jobs []job) View {
-	v := View{At: now, Jobs: []JobView{}, Sources: []SourceView{}, Alerts: []AlertView{}, Told: map[string]ChannelView{}}
-	if s.Running != nil {
-		running := *s.Running
-		v.Running = &running
+	v := View{At: now, Jobs: []JobView{}, Running: []Running{}, Sources: []SourceView{}, Alerts: []AlertView{}, Told: map[string]ChannelView{}}
+	for _, r := range s.Running {
+		v.Running = append(v.Running, *r)
 	}
 	for _, j := range jobs {
 		v.Jobs = append(v.Jobs, s.viewJob(now, j))

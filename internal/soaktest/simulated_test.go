@@ -190,9 +190,9 @@ func (r *round) locked(err error) bool {
 func (r *round) lease(t *testing.T) store.Lease {
 	t.Helper()
 	s := r.reader(t)
-	lease, err := pipeline.Lock(t.Context(), s, "test")
+	lease, err := pipeline.Lock(t.Context(), s, store.Commit, "test")
 	for r.locked(err) {
-		lease, err = pipeline.Lock(t.Context(), s, "test")
+		lease, err = pipeline.Lock(t.Context(), s, store.Commit, "test")
 	}
 	if err != nil {
 		t.Fatal(err)

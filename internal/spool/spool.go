@@ -22,7 +22,7 @@ import (
 
 // FormatVersion is the version of the files of a spool. A spool of another one
 // is not resumed.
-const FormatVersion = 1
+const FormatVersion = 2
 
 const (
 	metaName    = "meta.json"
@@ -37,7 +37,8 @@ type Meta struct {
 	RunID         string    `json:"run_id"`
 	Date          string    `json:"date"` // snapshot date, UTC
 	ConfigHash    string    `json:"config_hash"`
-	Parent        string    `json:"parent"` // last committed run when this one began; "" for none
+	Parent        string    `json:"parent"`           // last committed run when this one began; "" for none
+	Leases        []string  `json:"leases,omitempty"` // that the run holds as long as it goes on
 	Program       string    `json:"program"`
 	StartedAt     time.Time `json:"started_at"`
 }

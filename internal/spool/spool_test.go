@@ -433,7 +433,7 @@ func TestLastLineOfAUnitHolds(t *testing.T) {
 	}
 	m := testMeta
 	m.FormatVersion = FormatVersion
-	if again.Meta() != m {
+	if !reflect.DeepEqual(again.Meta(), m) {
 		t.Errorf("Meta = %+v, want %+v", again.Meta(), m)
 	}
 	if err := again.Close(); err != nil {
@@ -514,8 +514,8 @@ func TestOpenRefuses(t *testing.T) {
 		{"an unknown key", `{"id":{"collector":"c"},"x":1}` + "\n", "", `journal.jsonl:1: read journal line: json: unknown field "x"`},
 		{"a line without a unit", "{}\n", "", "id.collector"},
 		{"two units in a line", `{"id":{"collector":"c"}} {}` + "\n", "", "text after the unit"},
-		{"another format", "", `{"format_version":99,"run_id":"r"}`, "format_version 99: expected 1"},
-		{"no run", "", `{"format_version":1}`, "run_id"},
+		{"another format", "", `{"format_version":99,"run_id":"r"}`, "format_version 99: expected 2"},
+		{"no run", "", `{"format_version":2}`, "run_id"},
 		{"no JSON", "", `x`, "read spool meta"},
 	} {
 		dir := tear(t, []byte(test.journal))
@@ -657,7 +657,7 @@ func FuzzJournal(f *testing.F) {
 }
 
 func FuzzMeta(f *testing.F) {
-	f.Add([]byte(`{"format_version":1,"run_id":"r"}`))
+	f.Add([]byte(`{"format_version":2,"run_id":"r"}`))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if m, err := parseMeta(text); err == nil && (m.FormatVersion != FormatVersion || m.RunID == "") {

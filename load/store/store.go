@@ -22,7 +22,7 @@ import (
 // A method that returns an error may have had its effect or not, and may be
 // called again. All methods may be called at the same time, also by several
 // processes; of those that change something, only one process at a time holds
-// the lease, and SwapHead is safe even without it.
+// the lease Commit, and SwapHead is safe even without it.
 type Store interface {
 	// Root names the destination: an absolute folder, or a URL such as
 	// s3://bucket/prefix. What is finished is read at Root, a slash, and its name.
@@ -94,8 +94,8 @@ type Store interface {
 
 	// Lock takes the lease of a name. When another holds it the error is a
 	// *LockedError. A process that ends gives the lease back, at the latest when
-	// it expires; who takes over an expired one makes SwapHead fail for who lost
-	// it, with ErrConflict.
+	// it expires; who takes over an expired one of Commit makes SwapHead fail for
+	// who lost it, with ErrConflict.
 	Lock(ctx context.Context, lease string, h Holder) (Lease, error)
 }
 
@@ -109,9 +109,14 @@ type Lease interface {
 	Release() error
 }
 
-// Snapshots is the lease of runs that publish snapshots. Each stream of events
-// has one of its own.
-const Snapshots = "snapshots"
+// Names of leases. A run holds those of what it collects from its beginning to
+// its end: Snapshots, and for each event table one of the table's name, so that
+// runs without a lease in common do not wait for each other. Who stages,
+// commits, completes or removes holds Commit meanwhile, and is alone with it.
+const (
+	Snapshots = "snapshots"
+	Commit    = "commit"
+)
 
 // File is a local file to stage.
 type File struct {
@@ -209,7 +214,11 @@ type LockedError struct {
 }
 
 func (e *LockedError) Error() string {
-	s := fmt.Sprintf("the warehouse is locked by %s since %s", e.Holder, e.Since.UTC().Format(time.RFC3339))
+	what := "the warehouse"
+	if e.Lease != Snapshots && e.Lease != Commit {
+		what = e.Lease + " in the warehouse"
+	}
+	s := fmt.Sprintf("%s is locked by %s since %s", what, e.Holder, e.Since.UTC().Format(time.RFC3339))
 	if !e.Expires.IsZero() {
 		s += ", at least until " + e.Expires.UTC().Format(time.RFC3339)
 	}

@@ -281,7 +281,7 @@ func (s *Store) Lock(_ context.Context, name string, h store.Holder) (store.Leas
 	if held != nil && !held.expired {
 		return nil, &store.LockedError{Lease: name, Holder: held.holder, Since: held.holder.Since}
 	}
-	if held != nil && name == store.Snapshots {
+	if held != nil && name == store.Commit {
 		s.head.Tag = s.next() // who has lost the lease holds the old tag
 	}
 	l := &lease{shared: s.shared, name: name, holder: h}

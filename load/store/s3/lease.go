@@ -75,8 +75,8 @@ func (s *Store) lock(ctx context.Context, name string, h store.Holder) (*lease, 
 	if err != nil {
 		return nil, err
 	}
-	// Events have watermarks of their own, which their leases guard.
-	if abandoned && name == store.Snapshots {
+	// Who has lost another one finds out when it looks, with Commit in its hands.
+	if abandoned && name == store.Commit {
 		if err := s.fence(ctx); err != nil {
 			// The lease is left to expire: who takes it then fences too.
 			return nil, err

@@ -14,13 +14,13 @@ import (
 	"stocktake/load/store/s3"
 )
 
-const leaseName = "runs/leases/snapshots.json"
+const leaseName = "runs/leases/commit.json"
 
 var holder = store.Holder{Host: "night", PID: 7, Program: "stocktake", Run: "r1", Since: time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)}
 
 func lock(t *testing.T, s store.Store) store.Lease {
 	t.Helper()
-	l, err := s.Lock(t.Context(), store.Snapshots, holder)
+	l, err := s.Lock(t.Context(), store.Commit, holder)
 	if err != nil {
 		t.Fatalf("Lock: %v", err)
 	}
@@ -54,7 +54,7 @@ func TestLeaseIsRenewed(t *testing.T) {
 	s, other := open(t, quick(server, cable), o), open(t, quick(server, cable), o)
 	l := lock(t, s)
 	eventually(t, "the lease is renewed for longer than it lives", func() bool { return readLease(t, s).Counter > 10 })
-	_, err := other.Lock(t.Context(), store.Snapshots, holder)
+	_, err := other.Lock(t.Context(), store.Commit, holder)
 	var locked *store.LockedError
 	if !errors.As(err, &locked) || locked.Expires.IsZero() || locked.Holder != holder {
 		t.Fatalf("Lock of a lease that is renewed: %v, want a LockedError with holder and expiry", err)
@@ -164,7 +164,7 @@ func TestLeaseOfOthers(t *testing.T) {
 		if err := s.Put(t.Context(), leaseName, []byte(content)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Lock(t.Context(), store.Snapshots, holder); err == nil || !strings.Contains(err.Error(), leaseName) {
+		if _, err := s.Lock(t.Context(), store.Commit, holder); err == nil || !strings.Contains(err.Error(), leaseName) {
 			t.Errorf("Lock over %q: %v, want an error that names the object", content, err)
 		}
 	}
@@ -207,7 +207,7 @@ func TestLeaseAge(t *testing.T) {
 		o := s3.Options{Bucket: server.Bucket(t)}
 		s, other := open(t, quick(server, cable), o), open(t, quick(server, shifted(c.clock, c.older)), o)
 		l := lock(t, s)
-		taken, err := other.Lock(t.Context(), store.Snapshots, holder)
+		taken, err := other.Lock(t.Context(), store.Commit, holder)
 		var locked *store.LockedError
 		if c.expired != (err == nil) || !c.expired && !errors.As(err, &locked) {
 			t.Errorf("Lock of a lease of %v, by a clock that is off by %v: %v, want that it has expired: %v", c.older, c.clock, err, c.expired)
@@ -246,7 +246,7 @@ func TestTakeoverWithoutFence(t *testing.T) {
 		t.Fatal(err)
 	}
 	old := lock(t, s)
-	if _, err := other.Lock(t.Context(), store.Snapshots, holder); !errors.Is(err, errLost) {
+	if _, err := other.Lock(t.Context(), store.Commit, holder); !errors.Is(err, errLost) {
 		t.Fatalf("Lock when the pointer cannot be written: %v, want %v", err, errLost)
 	}
 	if got := readLease(t, s); got.Released {

@@ -42,7 +42,7 @@ func as(t *testing.T, server *s3test.Server, o s3.Options, rights ...string) *s3
 // publication is a run that writes tables and a file of events.
 func publication(t *testing.T, run, date string, head store.Head, lease store.Lease, seed uint64) (load.Publication, map[string][]byte) {
 	t.Helper()
-	p := load.Publication{Manifest: load.Manifest{Run: run, Date: date, Program: "stocktake test", Sources: []load.ManifestSource{{Name: "one", Accounts: []string{"000000000001"}}}}, Head: head, Lease: lease}
+	p := load.Publication{Manifest: load.Manifest{Run: run, Date: date, Program: "stocktake test", Sources: []load.ManifestSource{{Name: "one", Accounts: []string{"000000000001"}}}}, Head: head, Leases: []store.Lease{lease}}
 	contents := map[string][]byte{}
 	for i, table := range []string{"aws_ec2_regions", "aws_ec2_instances", load.CoverageTable} {
 		sch, err := schemas.Newest(table)

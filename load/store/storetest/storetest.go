@@ -553,9 +553,9 @@ func testTakeover(t *testing.T, d *destination) {
 		if (before.Run == "") != first {
 			t.Fatalf("Head = %+v, want one after the first round", before)
 		}
-		lost := d.lock(t, d.a, store.Snapshots)
-		d.Expire(t, d.a, store.Snapshots)
-		taken := d.lock(t, d.b, store.Snapshots)
+		lost := d.lock(t, d.a, store.Commit)
+		d.Expire(t, d.a, store.Commit)
+		taken := d.lock(t, d.b, store.Commit)
 		if err := lost.Check(ctx); !errors.Is(err, store.ErrLost) {
 			t.Fatalf("Check of a lease that another process has: %v, want %v", err, store.ErrLost)
 		}

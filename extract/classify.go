@@ -142,6 +142,12 @@ func describe(err error, actions func(serviceID, operation string) []string) out
 	default:
 		o.Advice = "Run again with --resume; if it stays, look the code up in the service's API reference."
 	}
+	if o.Code == "" { // of an answer whose body says nothing that can be read
+		o.Code = fmt.Sprintf("http_%d", status(err))
+		if status(err) == 0 {
+			o.Code = "retry_quota"
+		}
+	}
 	return o
 }
 

@@ -36,7 +36,8 @@ type Manifest struct {
 	ExitCode      int              `json:"exit_code"`
 	Sources       []ManifestSource `json:"sources"`
 	Tables        []ManifestTable  `json:"tables"`
-	Events        []ManifestTable  `json:"events"` // files that this run adds
+	Events        []ManifestTable  `json:"events"`             // files that this run adds
+	Replaced      []string         `json:"replaced,omitempty"` // files of events that it removes, as their rows are in those that it adds
 	SupersededBy  string           `json:"superseded_by,omitempty"`
 }
 
@@ -160,6 +161,11 @@ func (m *Manifest) check() error {
 	for _, l := range m.Leases {
 		if err := store.CheckLease(l); err != nil {
 			return fmt.Errorf("leases: %w", err)
+		}
+	}
+	for _, name := range m.Replaced {
+		if !eventRE.MatchString(name) {
+			return fmt.Errorf("replaced %q: expected the name of a file of events", name)
 		}
 	}
 	paths := map[string]bool{}

@@ -30,8 +30,10 @@ type Publication struct {
 	Tables []TableFile
 	Kept   []ManifestTable
 	Events []EventFile
-	Hooks  Hooks
-	Now    func() time.Time // nil: time.Now
+	// Replaced are the files of events whose rows those of Events have, too.
+	Replaced []string
+	Hooks    Hooks
+	Now      func() time.Time // nil: time.Now
 }
 
 // Bytes is the size of the files that the run wrote.
@@ -104,6 +106,7 @@ var preparations = []step{
 // that was cut off.
 var completions = []step{
 	{"finish files", (*publishing).finish},
+	{"remove the files of compacted days", (*publishing).removeReplaced},
 	{"switch current", (*publishing).switchCurrent},
 	{"mark the superseded run of the day", (*publishing).markSuperseded},
 	{"run what follows a commit", (*publishing).afterCommit},
@@ -165,7 +168,7 @@ func (w *publishing) note(ctx context.Context) error {
 const concurrency = 8
 
 func (w *publishing) stage(ctx context.Context) error {
-	w.m.Tables, w.m.Events = nil, nil
+	w.m.Tables, w.m.Events, w.m.Replaced = nil, nil, slices.Sorted(slices.Values(w.Publication.Replaced))
 	for _, t := range w.Publication.Tables {
 		w.m.Tables = append(w.m.Tables, w.table(t.Schema, t.File, SnapshotPath(t.Schema, w.m.Date)))
 	}
@@ -328,6 +331,21 @@ func (w *publishing) finish(ctx context.Context) error {
 		}
 	}
 	return g.Wait()
+}
+
+// removeReplaced removes files whose rows stand in those that are finished now.
+func (w *publishing) removeReplaced(ctx context.Context) error {
+	byDate := map[string][]store.Info{}
+	for _, name := range w.m.Replaced {
+		date := eventRE.FindStringSubmatch(name)[1]
+		byDate[date] = append(byDate[date], store.Info{Name: name})
+	}
+	for date, files := range byDate {
+		if err := removeNoted(ctx, w.store, date, files); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *publishing) switchCurrent(ctx context.Context) error {

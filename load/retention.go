@@ -59,11 +59,7 @@ func retain(ctx context.Context, s store.Store, keep Keep) (Removed, error) {
 	old := keep.old(files, last)
 	var done Removed
 	for _, date := range slices.Sorted(maps.Keys(old)) {
-		// The note comes first: a file that is gone without one counts as lost.
-		if err := noteRemoved(ctx, s, date, old[date]); err != nil {
-			return done, err
-		}
-		if err := deleteAll(ctx, s, old[date]); err != nil {
+		if err := removeNoted(ctx, s, date, old[date]); err != nil {
 			return done, err
 		}
 		done.Dates = append(done.Dates, date)
@@ -73,6 +69,15 @@ func retain(ctx context.Context, s store.Store, keep Keep) (Removed, error) {
 		}
 	}
 	return done, nil
+}
+
+// removeNoted removes files of a date. The note comes first: a file that is gone
+// without one counts as lost.
+func removeNoted(ctx context.Context, s store.Store, date string, files []store.Info) error {
+	if err := noteRemoved(ctx, s, date, files); err != nil {
+		return err
+	}
+	return deleteAll(ctx, s, files)
 }
 
 func deleteAll(ctx context.Context, s store.Store, files []store.Info) error {
@@ -151,8 +156,9 @@ func (k Keep) days(days []time.Time) map[time.Time]bool {
 }
 
 // removedPrefix is the path of the notes of what was removed, one for each date
-// of snapshots, with the name of a file in each line. A removed file never comes
-// back: no run has an earlier date than the last one.
+// of snapshots or events, with the name of a file in each line. A removed file
+// never comes back: no run has an earlier date than the last one, and each names
+// its files of events after itself.
 const removedPrefix = "runs/removed/"
 
 // noteRemoved adds files to the note of a date.
@@ -187,15 +193,20 @@ func removedOn(ctx context.Context, s store.Store, date string) (map[string]bool
 	return names, nil
 }
 
-// FileRemoved is the status of a snapshot that Retain has removed.
+// FileRemoved is the status of a snapshot that Retain has removed, and of events
+// that Compact has put into another file.
 const FileRemoved FileStatus = "removed"
 
-// removed reports whether a file that is not there was removed by Retain.
+// removed reports whether a file that is not there was removed on purpose.
 func removed(ctx context.Context, s store.Store, name string) (bool, error) {
-	_, day, ok := snapshotOf(name)
-	if !ok {
+	date := ""
+	if m := eventRE.FindStringSubmatch(name); m != nil {
+		date = m[1]
+	} else if _, day, ok := snapshotOf(name); ok {
+		date = day.Format(time.DateOnly)
+	} else {
 		return false, nil
 	}
-	names, err := removedOn(ctx, s, day.Format(time.DateOnly))
+	names, err := removedOn(ctx, s, date)
 	return names[name], err
 }

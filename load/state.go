@@ -164,7 +164,7 @@ func readState(ctx context.Context, s store.Store, events []EventTable) (*State,
 }
 
 // eventFiles returns the finished files of an event table, and those that the
-// last commit has not finished yet.
+// last commit has not finished yet, without those that it is about to remove.
 func eventFiles(ctx context.Context, s store.Store, m *Manifest, e EventTable) ([]string, error) {
 	finished, err := s.List(ctx, eventPrefix(e.Table, e.Version))
 	if err != nil {
@@ -172,7 +172,9 @@ func eventFiles(ctx context.Context, s store.Store, m *Manifest, e EventTable) (
 	}
 	paths := map[string]string{} // by name
 	for _, f := range finished {
-		paths[f.Name] = s.Root() + "/" + f.Name
+		if !slices.Contains(m.Replaced, f.Name) {
+			paths[f.Name] = s.Root() + "/" + f.Name
+		}
 	}
 	for _, t := range m.Events {
 		if strings.HasPrefix(t.Path, eventPrefix(e.Table, e.Version)) {
@@ -266,23 +268,20 @@ func verifyObject(ctx context.Context, s store.Store, m *Manifest, t ManifestTab
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	_, err = fetchVerified(ctx, s, m, t, dir)
+	return err
+}
+
+// fetchVerified returns where a file of a manifest can be read, once it is found
+// to be what the manifest says. A copy, where one is needed, is made in dir.
+func fetchVerified(ctx context.Context, s store.Store, m *Manifest, t ManifestTable, dir string) (path string, err error) {
 	o := t.Object()
 	o.Current = "" // what stands under the name counts
-	path, err := store.Fetch(ctx, s, m.Run, o, dir)
-	if err != nil {
-		return err
+	if path, err = store.Fetch(ctx, s, m.Run, o, dir); err != nil {
+		return "", err
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	_, err = verifyFile(f, info.Size(), t.contents())
-	return err
+	_, err = verifyPath(path, t.contents())
+	return path, err
 }
 
 // superseded reports whether the file under the name is, whole, that of a later

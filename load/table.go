@@ -150,17 +150,8 @@ func writeMerged(ctx context.Context, t target, inputs []rowmerge.Input, count f
 	return file, nil
 }
 
-func verifyWritten(file File, t target) (err error) {
-	f, err := os.Open(file.Path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	got, err := verifyFile(f, info.Size(), Contents{t.schema.ID(), t.schema.Hash(), file.Rows, file.Bytes, file.SHA256})
+func verifyWritten(file File, t target) error {
+	got, err := verifyPath(file.Path, Contents{t.schema.ID(), t.schema.Hash(), file.Rows, file.Bytes, file.SHA256})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
@@ -21,6 +22,20 @@ type Contents struct {
 	Rows   int64
 	Bytes  int64
 	SHA256 string
+}
+
+// verifyPath is verifyFile of a file of this machine.
+func verifyPath(path string, want Contents) (leaves []leaf, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return verifyFile(f, info.Size(), want)
 }
 
 // verifyFile reads a file with another implementation of Parquet than the one

@@ -23,6 +23,7 @@ import (
 	"stocktake/internal/spool"
 	"stocktake/load"
 	"stocktake/load/store"
+	"stocktake/schemas"
 )
 
 // Options are what a run is made of.
@@ -423,6 +424,9 @@ func (p *run) publish(ctx context.Context) error {
 	}
 	publication.Tables = append(publication.Tables, tables...)
 	publication.Events = append(publication.Events, history)
+	if err := p.compact(ctx, &publication); err != nil {
+		return err
+	}
 	p.bytes = publication.Bytes()
 	if p.o.Config.WriteOnly() {
 		return p.drop(ctx, publication)
@@ -431,6 +435,36 @@ func (p *run) publish(ctx context.Context) error {
 		return err
 	}
 	return p.retain(ctx)
+}
+
+// compact adds what closed days of events become, of those tables that no other
+// run adds to meanwhile. A day that stays as it is harms nobody.
+func (p *run) compact(ctx context.Context, to *load.Publication) error {
+	if p.o.Config.WriteOnly() {
+		return nil
+	}
+	for _, name := range append(slices.Clone(p.leases), load.CoverageTable) {
+		if name == store.Snapshots {
+			continue
+		}
+		s, err := schemas.Newest(name)
+		if err != nil {
+			return err
+		}
+		done, err := load.Compact(ctx, load.CompactInput{
+			Store: p.o.Store, Schema: s, Staging: p.staging, RunID: p.id, Version: p.o.Program, Now: p.now(),
+			Written: slices.DeleteFunc(slices.Clone(to.Events), func(e load.EventFile) bool { return e.Schema != s }),
+		})
+		if err != nil {
+			return err
+		}
+		to.Events = append(to.Events, done.Files...)
+		to.Replaced = append(to.Replaced, done.Replaced...)
+		for _, problem := range done.Problems {
+			p.notes = append(p.notes, problem.Error())
+		}
+	}
+	return nil
 }
 
 // retain removes old snapshots. The run is published whatever becomes of that,

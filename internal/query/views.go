@@ -222,18 +222,17 @@ func tablesNamed(sql string, behind map[string][]string) []string {
 	return slices.Compact(found)
 }
 
-// ReadEvents is the text of a view over the files, or globs, of an event table:
-// of rows that were read more than once it shows the last reading. A filter on
-// the time of the events still skips files, since the time is part of what rows
-// are compared by.
-func ReadEvents(files []string, key []string, eventTime string) string {
-	var by []string
-	for _, name := range append(slices.Clone(key), eventTime) {
-		if !slices.Contains(by, quoteName(name)) {
-			by = append(by, quoteName(name))
+// ReadLatest is the text of a view over files, or globs, in which rows may be
+// more than once: of those that have the columns by in common it shows the latest.
+// A filter on one of these columns still skips files.
+func ReadLatest(files []string, latest string, by ...string) string {
+	var names []string
+	for _, name := range by {
+		if !slices.Contains(names, quoteName(name)) {
+			names = append(names, quoteName(name))
 		}
 	}
-	return ReadParquet(files) + " QUALIFY row_number() OVER (PARTITION BY " + strings.Join(by, ", ") + " ORDER BY extracted_at DESC) = 1"
+	return ReadParquet(files) + " QUALIFY row_number() OVER (PARTITION BY " + strings.Join(names, ", ") + " ORDER BY " + quoteName(latest) + " DESC) = 1"
 }
 
 // ReadParquet is the text of a view over files, or globs, of one table.

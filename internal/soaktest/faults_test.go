@@ -17,6 +17,7 @@ import (
 
 	"stocktake/internal/config"
 	"stocktake/internal/pipeline"
+	"stocktake/internal/spool"
 	"stocktake/load"
 	"stocktake/load/store"
 	"stocktake/load/store/local"
@@ -338,10 +339,10 @@ var damages = []damage{
 	{
 		name: "the spool is of another version",
 		do: func(t *testing.T, p *plain) {
-			edit(t, filepath.Join(p.stop(t), "meta.json"), `"format_version": 1`, `"format_version": 99`)
+			edit(t, filepath.Join(p.stop(t), "meta.json"), fmt.Sprintf(`"format_version": %d`, spool.FormatVersion), `"format_version": 99`)
 		},
 		run:  resume,
-		want: []string{"meta.json", "format_version 99: expected 1", "another version of the program"},
+		want: []string{"meta.json", fmt.Sprintf("format_version 99: expected %d", spool.FormatVersion), "another version of the program"},
 	},
 	{
 		name: "the configuration was edited",

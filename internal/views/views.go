@@ -57,20 +57,25 @@ func Events(s store.Store, state *load.State, standing bool) ([]query.View, erro
 		return nil, err
 	}
 	var views []query.View
+	pattern := standing || !Local(s)
 	for _, e := range state.Events {
 		paths := e.Paths
 		if len(paths) == 0 {
 			continue
 		}
-		if standing || !Local(s) {
+		if pattern {
 			paths = []string{fmt.Sprintf("%s/events/%s/v%d/*/*.parquet", s.Root(), e.Table, e.Version)}
 		}
 		sch := every[fmt.Sprintf("%s.v%d", e.Table, e.Version)]
-		if sch.EventTime == "" {
-			views = append(views, query.View{Name: e.Table + "_history", SQL: query.ReadParquet(paths)})
+		if sch.EventTime != "" {
+			views = append(views, query.View{Name: e.Table, SQL: query.ReadLatest(paths, "extracted_at", append(slices.Clone(sch.Key), sch.EventTime)...)})
 			continue
 		}
-		views = append(views, query.View{Name: e.Table, SQL: query.ReadEvents(paths, sch.Key, sch.EventTime)})
+		sql := query.ReadParquet(paths)
+		if pattern { // which may find a file and those that it stands in for
+			sql = query.ReadLatest(paths, "ended_at", append(slices.Clone(sch.Key), "run_id")...)
+		}
+		views = append(views, query.View{Name: e.Table + "_history", SQL: sql})
 	}
 	return views, nil
 }

@@ -89,7 +89,7 @@ func (a *app) schedule(ctx context.Context, file *config.File, once bool) (err e
 		Channels: alert.Channels(file.Alerts), Origin: fmt.Sprintf("stocktake on %s, for the warehouse %s", host, file.Warehouse), Log: n.log, Run: n.run,
 	}
 	o.Sources = active(file)
-	if o.Apart, err = jobsApart(file); err != nil {
+	if o.Apart, o.Breadth, err = jobsOf(file); err != nil {
 		return err
 	}
 	s, err := schedule.Open(o)
@@ -107,23 +107,24 @@ func (a *app) schedule(ctx context.Context, file *config.File, once bool) (err e
 	return n.stay(ctx, s)
 }
 
-// jobsApart returns which jobs may run at the same time: those that no lease
-// keeps apart.
-func jobsApart(file *config.File) (func(a, b config.Job) bool, error) {
-	leases := map[string][]string{}
+// jobsOf returns which jobs may run at the same time: those that no lease keeps
+// apart; and how many tables a job that is narrowed to some collects.
+func jobsOf(file *config.File) (apart func(a, b config.Job) bool, breadth func(config.Job) int, err error) {
+	leases, widths := map[string][]string{}, map[string]int{}
 	for _, j := range file.Schedule.Jobs {
 		tables, err := (&narrowing{sources: j.Sources, collect: j.Collect}).tables(file)
-		if err != nil {
-			return nil, fmt.Errorf("job %q: %w", j.Name, err)
+		if err == nil {
+			leases[j.Name], err = pipeline.Leases(pipeline.Options{Config: file, Collectors: all.Collectors, Streams: all.Streams, Sources: j.Sources, Tables: tables})
 		}
-		leases[j.Name], err = pipeline.Leases(pipeline.Options{Config: file, Collectors: all.Collectors, Streams: all.Streams, Sources: j.Sources, Tables: tables})
 		if err != nil {
-			return nil, fmt.Errorf("job %q: %w", j.Name, err)
+			return nil, nil, fmt.Errorf("job %q: %w", j.Name, err)
 		}
+		widths[j.Name] = len(tables)
 	}
-	return func(a, b config.Job) bool {
+	apart = func(a, b config.Job) bool {
 		return a.Name != b.Name && !slices.ContainsFunc(leases[a.Name], func(l string) bool { return slices.Contains(leases[b.Name], l) })
-	}, nil
+	}
+	return apart, func(j config.Job) int { return widths[j.Name] }, nil
 }
 
 // scheduleLog says what a process that stays does, also without --verbose.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -245,15 +246,22 @@ func (s *Scheduler) count(report Report, r Record) {
 }
 
 // speaksFor reports whether a complete run of the job is one of the whole source.
-// One of a part of its tables is not, where another job asks for all of them.
+// One of fewer of its tables than another job asks for is not.
 func (s *Scheduler) speaksFor(name, source string) bool {
-	narrow := func(j job) bool { return len(j.Collect) > 0 }
-	for _, j := range s.jobs {
-		if j.Name == name && !narrow(j) {
-			return true
-		}
+	breadth := s.breadth(s.job(name))
+	return !slices.ContainsFunc(s.jobs, func(j job) bool {
+		return slices.Contains(s.asked(j.Job), source) && s.breadth(j.Job) > breadth
+	})
+}
+
+func (s *Scheduler) breadth(j config.Job) int {
+	switch {
+	case len(j.Collect) == 0:
+		return math.MaxInt
+	case s.o.Breadth == nil:
+		return 0
 	}
-	return !slices.ContainsFunc(s.jobs, func(j job) bool { return !narrow(j) && slices.Contains(s.asked(j.Job), source) })
+	return s.o.Breadth(j)
 }
 
 // tell delivers what is pending, and reports whether there is any.

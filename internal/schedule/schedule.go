@@ -30,6 +30,10 @@ type Options struct {
 	Origin      string // which installation alerts come from
 	Log         *slog.Logger
 
+	// Breadth is how many tables a job collects; nil tells only jobs that collect
+	// all from others.
+	Breadth func(config.Job) int
+
 	// Apart reports whether two jobs may run at the same time; nil is never.
 	Apart func(a, b config.Job) bool
 

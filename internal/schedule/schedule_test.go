@@ -430,6 +430,8 @@ func TestReconfigured(t *testing.T) {
 func TestSpeaksFor(t *testing.T) {
 	all := config.Job{Name: "all"}
 	narrow := config.Job{Name: "narrow", Collect: []string{"network"}}
+	tables := config.Job{Name: "tables", Collect: []string{"*"}}
+	one := config.Job{Name: "one", Collect: []string{"aws_cloudwatch_metric_data"}}
 	other := config.Job{Name: "other", Sources: []string{"umbrella"}}
 	for _, c := range []struct {
 		jobs []config.Job
@@ -440,8 +442,12 @@ func TestSpeaksFor(t *testing.T) {
 		{[]config.Job{all, narrow}, "narrow", false},
 		{[]config.Job{narrow}, "narrow", true},
 		{[]config.Job{narrow, other}, "narrow", true},
+		{[]config.Job{narrow, tables, one}, "narrow", false},
+		{[]config.Job{narrow, tables, one}, "tables", true},
+		{[]config.Job{narrow, tables, one}, "one", false},
+		{[]config.Job{narrow, one}, "narrow", true},
 	} {
-		s := &Scheduler{o: Options{Sources: []string{"acme", "umbrella"}}}
+		s := &Scheduler{o: Options{Sources: []string{"acme", "umbrella"}, Breadth: func(j config.Job) int { return map[string]int{"tables": 100, "narrow": 20, "one": 1}[j.Name] }}}
 		for _, j := range c.jobs {
 			s.jobs = append(s.jobs, job{Job: j})
 		}

@@ -128,9 +128,9 @@ var sourceCases = []sourceCase{
 	},
 }
 
-func TestSourcesAgainstMoto(t *testing.T) {
+func TestAgainstMoto(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts a server and reads it five times")
+		t.Skip("starts a server and reads it many times")
 	}
 	isolate(t)
 	moto := start(t)
@@ -141,6 +141,7 @@ func TestSourcesAgainstMoto(t *testing.T) {
 	for _, c := range sourceCases {
 		t.Run(c.name, func(t *testing.T) { c.compare(t, moto, answers) })
 	}
+	t.Run("rights", moto.compareRights)
 }
 
 // read returns what boto3 reads, by table.

@@ -156,6 +156,10 @@ func (g Grant) Template() (Template, error) {
 				Type: "String", Description: "External ID that the configuration of stocktake has for this role", NoEcho: &shown,
 				MinLength: 2, MaxLength: 1224, AllowedPattern: externalIDs.String(), ConstraintDescription: "2 to 1224 letters, digits and _+=,.@:/-",
 			},
+			"PreviousExternalId": {
+				Type: "String", Description: "External ID that the role accepts, too, while another takes its place, or empty", Default: &none, NoEcho: &shown,
+				MaxLength: 1224, AllowedPattern: externalIDs.String(), ConstraintDescription: "2 to 1224 letters, digits and _+=,.@:/-, or empty",
+			},
 			"RoleName": {
 				Type: "String", Description: "Name of the role that stocktake assumes", Default: &g.RoleName,
 				AllowedPattern: roleNames.String(), ConstraintDescription: "1 to 64 letters, digits and _+=,.@-",
@@ -175,6 +179,7 @@ func (g Grant) Template() (Template, error) {
 		},
 		Conditions: map[string]any{
 			"NoOrganization": map[string]any{"Fn::Equals": []any{ref("OrganizationId"), ""}},
+			"NoPrevious":     map[string]any{"Fn::Equals": []any{ref("PreviousExternalId"), ""}},
 			"NoBoundary":     map[string]any{"Fn::Equals": []any{ref("PermissionsBoundary"), ""}},
 		},
 		Resources: map[string]resource{},
@@ -202,7 +207,7 @@ func (g Grant) Template() (Template, error) {
 				"Principal": map[string]any{"AWS": []any{ref("TrustedPrincipal")}},
 				"Action":    []string{"sts:AssumeRole"},
 				"Condition": map[string]any{"StringEquals": map[string]any{
-					"sts:ExternalId":     []any{ref("ExternalId")},
+					"sts:ExternalId":     []any{ref("ExternalId"), unless("NoPrevious", ref("PreviousExternalId"))},
 					"aws:PrincipalOrgID": unless("NoOrganization", []any{ref("OrganizationId")}),
 				}},
 			}},

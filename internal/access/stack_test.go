@@ -69,7 +69,9 @@ func stackOf(t *testing.T, text []byte, parameters map[string]string) map[string
 		case []any:
 			var list []any
 			for _, e := range v {
-				list = append(list, resolve(e))
+				if e = resolve(e); e != removed {
+					list = append(list, e)
+				}
 			}
 			return list
 		case map[string]any:
@@ -83,7 +85,7 @@ func stackOf(t *testing.T, text []byte, parameters map[string]string) map[string
 				return v
 			}
 			if call, ok := v["Fn::If"].([]any); ok {
-				empty := map[string]string{"NoOrganization": "OrganizationId", "NoBoundary": "PermissionsBoundary"}[call[0].(string)]
+				empty := map[string]string{"NoOrganization": "OrganizationId", "NoBoundary": "PermissionsBoundary", "NoPrevious": "PreviousExternalId"}[call[0].(string)]
 				if parameters[empty] == "" {
 					return resolve(call[1])
 				}
@@ -135,7 +137,11 @@ func TestTemplate(t *testing.T) {
 			if strings.Contains(strings.ReplaceAll(string(text), g.PermissionsBoundary, ""), "arn:aws:") {
 				t.Errorf("%s: got an ARN of one partition in %s", name, form)
 			}
-			parameters := map[string]string{"ExternalId": externalID}
+			parameters, ids := map[string]string{"ExternalId": externalID}, []string{externalID}
+			if name == "given" {
+				parameters["PreviousExternalId"] = "previous-external-id"
+				ids = append(ids, parameters["PreviousExternalId"])
+			}
 			principal := g.TrustedPrincipal
 			if principal == "" {
 				principal = "999900001111"
@@ -143,7 +149,7 @@ func TestTemplate(t *testing.T) {
 			}
 			stack := stackOf(t, text, parameters)
 			role := stack["Role"].(map[string]any)["Properties"].(map[string]any)
-			want, err := Trust(TrustOptions{Principals: []string{principal}, ExternalIDs: []string{externalID}, OrganizationID: g.OrganizationID})
+			want, err := Trust(TrustOptions{Principals: []string{principal}, ExternalIDs: ids, OrganizationID: g.OrganizationID})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -56,7 +56,7 @@ resource "aws_iam_role" "stocktake" {
       Action    = ["sts:AssumeRole"]
       Condition = {
         StringEquals = merge(
-          { "sts:ExternalId" = [var.external_id] },
+          { "sts:ExternalId" = [for id in [var.external_id, var.previous_external_id] : id if id != null] },
           { for id in [var.organization_id] : "aws:PrincipalOrgID" => [id] if id != null },
         )
       }
@@ -88,6 +88,7 @@ locals {
 	var variables strings.Builder
 	for i, v := range []variable{
 		{"external_id", "External ID that the configuration of stocktake has for this role", nil, externalIDs.String(), "2 to 1224 letters, digits and _+=,.@:/-"},
+		{"previous_external_id", "External ID that the role accepts, too, while another takes its place", null{}, strings.Replace(externalIDs.String(), "*", "{2,}", 1), "2 to 1224 letters, digits and _+=,.@:/-"},
 		{"trusted_principal", "What stocktake runs as: ARN of a role or user, or an account that decides itself who may assume the role", g.TrustedPrincipal, trustable.String(), "an account ID, or the ARN of a role or user in IAM"},
 		{"role_name", "Name of the role that stocktake assumes", g.RoleName, roleNames.String(), "1 to 64 letters, digits and _+=,.@-"},
 		{"organization_id", "Organization that the principal has to belong to", orNull(g.OrganizationID), organizationIDs.String(), "an ID such as o-exampleorgid"},
@@ -157,7 +158,7 @@ func (v variable) block() string {
 	switch v.name {
 	case "external_id":
 		condition = fmt.Sprintf("length(var.%[1]s) >= 2 && length(var.%[1]s) <= 1224 && ", v.name) + condition
-	case "organization_id", "permissions_boundary":
+	case "previous_external_id", "organization_id", "permissions_boundary":
 		condition = fmt.Sprintf("var.%s == null || ", v.name) + condition
 	}
 	fmt.Fprintf(&b, "  validation {\n    condition     = %s\n    error_message = %s\n  }\n}\n", condition, hclValue("Expected "+v.expect+".", ""))

@@ -76,7 +76,11 @@ func TestModule(t *testing.T) {
 			t.Fatalf("%s: got files %q, want %q", name, names, want)
 		}
 
-		given := map[string]cty.Value{"external_id": cty.StringVal(externalID)}
+		given, ids := map[string]cty.Value{"external_id": cty.StringVal(externalID)}, []string{externalID}
+		if name == "given" {
+			given["previous_external_id"] = cty.StringVal("previous-external-id")
+			ids = append(ids, "previous-external-id")
+		}
 		principal := g.TrustedPrincipal
 		if principal == "" {
 			principal = "999900001111"
@@ -95,7 +99,7 @@ func TestModule(t *testing.T) {
 
 		main := bodies["main.tf"]
 		role := blockOf(t, main, "resource", "aws_iam_role", "stocktake")
-		want, err := Trust(TrustOptions{Principals: []string{principal}, ExternalIDs: []string{externalID}, OrganizationID: g.OrganizationID})
+		want, err := Trust(TrustOptions{Principals: []string{principal}, ExternalIDs: ids, OrganizationID: g.OrganizationID})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -255,18 +255,10 @@ func (r *Run) discoverRole(ctx context.Context, p *SourcePlan) error {
 		return nil
 	}
 	// The role's namesakes in the members are entered from where it was.
-	last := role.Hops[len(role.Hops)-1]
 	for _, h := range role.Hops[:len(role.Hops)-1] {
 		cfg = r.assume(cfg, p.Source, h)
 	}
-	_, name, _ := strings.Cut(last.RoleARN, ":role/")
-	common := last.ExternalID
-	if role.ExternalIDs != nil {
-		common = "" // the hop's is that of its own account
-	}
-	return r.members(ctx, p, cfg, &config.Organization{
-		MemberRole: name, ExternalID: common, ExternalIDs: role.ExternalIDs, SessionName: last.SessionName, Duration: last.Duration,
-	})
+	return r.members(ctx, p, cfg, role.Members())
 }
 
 func (r *Run) discoverRoles(ctx context.Context, p *SourcePlan) error {

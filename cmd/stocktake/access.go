@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -201,17 +200,17 @@ each to a file of its own.`,
 			if len(documents) == 0 {
 				fmt.Fprintln(a.err, "# No policy is needed beside the managed one: every action is allowed already.")
 			}
-			role := roleName(s, w.role)
+			role, in := roleName(s, w.role), iamIn(partitionOr(s))
 			files, err := a.printDocuments(documents, policyName(w.role), out)
 			if err != nil {
 				return err
 			}
 			var commands []string
 			if w.basedOn != "" {
-				commands = append(commands, "aws iam attach-role-policy --role-name "+role+" --policy-arn arn:"+partitionOr(s)+":iam::aws:policy/"+w.basedOn)
+				commands = append(commands, in.command("attach-role-policy --role-name "+role+" --policy-arn arn:"+partitionOr(s)+":iam::aws:policy/"+w.basedOn))
 			}
 			for _, f := range files {
-				commands = append(commands, attach(f, role)...)
+				commands = append(commands, attach(f, role, in)...)
 			}
 			a.advise("To attach it, in the account of the role:", commands...)
 			return nil
@@ -274,11 +273,33 @@ func pathOf(role string) string {
 	return "/" + path + "/"
 }
 
+// iamRegion is where commands of IAM are sent. IAM has no regions, but without
+// one the AWS CLI asks that of the partition aws; "" is no other partition.
+type iamRegion string
+
+// iamOf is the one for the partition of an ARN.
+func iamOf(arn string) iamRegion { return iamIn(strings.SplitN(arn, ":", 3)[1]) }
+
+func iamIn(partition string) iamRegion {
+	if partition == "aws" {
+		return ""
+	}
+	return iamRegion(config.HomeRegion(partition))
+}
+
+func (r iamRegion) command(of string) string {
+	if r != "" {
+		operation, options, _ := strings.Cut(of, " ")
+		of = operation + " --region " + string(r) + " " + options
+	}
+	return "aws iam " + of
+}
+
 // attach are the commands that give a policy to a role.
-func attach(f documentFile, role string) []string {
+func attach(f documentFile, role string, in iamRegion) []string {
 	return []string{
-		"arn=$(aws iam create-policy --policy-name " + f.name + " --policy-document file://" + f.path + " --query Policy.Arn --output text)",
-		"aws iam attach-role-policy --role-name " + role + ` --policy-arn "$arn"`,
+		"arn=$(" + in.command("create-policy --policy-name "+f.name+" --policy-document file://"+f.path+" --query Policy.Arn --output text") + ")",
+		in.command("attach-role-policy --role-name " + role + ` --policy-arn "$arn"`),
 	}
 }
 
@@ -369,91 +390,6 @@ func (a *app) advise(what string, commands ...string) {
 	}
 }
 
-func (a *app) accessTrustCommand() *cobra.Command {
-	var o access.TrustOptions
-	var source, role string
-	c := &cobra.Command{
-		Use:   "trust",
-		Short: "Print who may assume a role: its trust policy",
-		Long: `Print the trust policy of a role: who may assume it, and on which conditions. With
---source the external ID is the one that the configuration gives for the role,
-and the printed policy holds it.`,
-		Example: `  stocktake access trust --source example --principal arn:aws:iam::999900001111:role/stocktake-runner
-  stocktake access trust --source example --role discovery --principal 999900001111 --organization-id o-a1b2c3d4e5
-  stocktake access trust --principal 999900001111 --external-id "$ID" --source-ip 203.0.113.10`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			name, session, path := policyName(role), time.Duration(0), ""
-			if role != memberRole && role != discoveryRole {
-				return usage(fmt.Errorf("--role %q: expected %s or %s", role, memberRole, discoveryRole))
-			}
-			if c.Flags().Changed("source") {
-				s, err := a.source(source)
-				if err != nil {
-					return err
-				}
-				hops, err := trusting(s, role)
-				if err != nil {
-					return usage(err)
-				}
-				name = roleName(s, role)
-				for _, h := range hops {
-					session, path = max(session, h.Duration), pathOf(h.RoleARN)
-					if id := string(h.ExternalID); id != "" && !c.Flags().Changed("external-id") && !slices.Contains(o.ExternalIDs, id) {
-						o.ExternalIDs = append(o.ExternalIDs, id)
-					}
-				}
-				if len(o.ExternalIDs) > 1 && !c.Flags().Changed("external-id") {
-					return usage(fmt.Errorf("--source %s: its roles have different external IDs: give the one of the role with --external-id", s.Name))
-				}
-			}
-			d, err := access.Trust(o)
-			if err != nil {
-				return usage(err)
-			}
-			if _, err := io.WriteString(a.out, d.JSON()); err != nil {
-				return err
-			}
-			command := "aws iam create-role --role-name " + name + " --assume-role-policy-document file://" + name + "-trust.json"
-			if path != "" {
-				command += " --path " + path
-			}
-			if session > time.Hour {
-				command += fmt.Sprintf(" --max-session-duration %d", int(session.Seconds()))
-			}
-			a.advise("To make the role, in its account, from a file of this policy:", command)
-			return nil
-		},
-	}
-	c.Flags().StringArrayVar(&o.Principals, "principal", nil, "who assumes the role: an account ID, or the ARN of a user or role")
-	c.Flags().StringArrayVar(&o.ExternalIDs, "external-id", nil, "external ID to ask for")
-	c.Flags().StringVar(&o.OrganizationID, "organization-id", "", "organization that the principal's account must belong to")
-	c.Flags().StringSliceVar(&o.SourceIPs, "source-ip", nil, "public address or range (CIDR) that the call must come from")
-	c.Flags().StringVar(&role, "role", memberRole, "the role of an organization: member or discovery")
-	a.sourceFlag(c, &source)
-	c.Flags().Lookup("source").Usage = "the source of the configuration whose external ID to ask for"
-	complete(c, "role", fixed(memberRole, discoveryRole))
-	return c
-}
-
-// trusting returns the last hops that lead to a role of a source.
-func trusting(s *config.Source, role string) ([]config.Hop, error) {
-	switch {
-	case s.Keys != nil:
-		return nil, fmt.Errorf("--source %s: its keys assume no role", s.Name)
-	case s.Organization != nil && role == memberRole:
-		o := s.Organization
-		return []config.Hop{{RoleARN: o.MemberRole, ExternalID: o.ExternalID, Duration: o.Duration}}, nil
-	case s.Organization == nil && role == discoveryRole:
-		return nil, fmt.Errorf("--role discovery: source %s is no organization, and has one kind of role: leave --role out", s.Name)
-	}
-	hops := lastHops(s, role)
-	if len(hops) == 0 {
-		return nil, fmt.Errorf("--role discovery: source %s has no discovery role: its base identity lists the accounts", s.Name)
-	}
-	return hops, nil
-}
-
 func (a *app) accessAssumeCommand() *cobra.Command {
 	var source, out string
 	var asJSON bool
@@ -497,9 +433,10 @@ error says whose each is.`,
 				return err
 			}
 			for _, l := range list {
+				in := iamOf(l.Documents[0].Statement[0].Resource[0])
 				var commands []string
 				for _, f := range files[:len(l.Documents)] {
-					commands = append(commands, attach(f, nameOf(l.Role, runner))...)
+					commands = append(commands, attach(f, nameOf(l.Role, runner), in)...)
 				}
 				files = files[len(l.Documents):]
 				a.advise("For "+l.Holder+":", commands...)
@@ -543,12 +480,13 @@ here: allow kms:GenerateDataKey and kms:Decrypt on it.`,
 			if err != nil {
 				return err
 			}
+			in := iamOf(d.Statement[0].Resource[0])
 			if hops := file.Output.Hops; len(hops) > 0 {
 				arn := hops[len(hops)-1].RoleARN
-				a.advise("For "+arn+":", attach(files[0], nameOf(arn, ""))...)
+				a.advise("For "+arn+":", attach(files[0], nameOf(arn, ""), in)...)
 				return nil
 			}
-			a.advise("For the identity that writes the warehouse:", attach(files[0], runner)...)
+			a.advise("For the identity that writes the warehouse:", attach(files[0], runner, in)...)
 			a.adviseRunner()
 			return nil
 		},

@@ -130,6 +130,86 @@ func TestAccess(t *testing.T) {
 	}
 }
 
+// TestAccessTrust: the trust policy has the external ID of the role that is asked
+// for, wherever it stands, and while it is rotated the next one, too.
+func TestAccessTrust(t *testing.T) {
+	t.Chdir(t.TempDir())
+	ids := func(word string) string {
+		return strings.ReplaceAll(`sources:
+  each: {discovery: WORD-discovery, "111122223333": WORD-1111, "*": WORD-others}
+  all: {"*": WORD-all}
+  list: {"111122223333": WORD-first, "444455556666": WORD-second}
+  whole: {"111122223333": WORD-of-one}
+`, "WORD", word)
+	}
+	for name, text := range map[string]string{"ids.yaml": ids("old"), "next.yaml": ids("new"), "stocktake.yaml": `warehouse: w
+external_ids: ids.yaml
+sources:
+  - {name: each, organization: {discovery: {role_arn: "arn:aws-cn:iam::111122223333:role/finder"}, member_role: a/reader}, regions: all, collect: [ec2]}
+  - {name: all, organization: {member_role: reader}, regions: all, collect: [ec2]}
+  - {name: list, roles: [{role_arn: "arn:aws:iam::111122223333:role/first"}, {role_arn: "arn:aws:iam::444455556666:role/second"}], regions: all, collect: [ec2]}
+  - {name: whole, role: {role_arn: "arn:aws:iam::111122223333:role/reader", whole_organization: true}, regions: all, collect: [ec2]}
+  - {name: written, organization: {member_role: reader, external_id: written-here}, regions: all, collect: [ec2]}
+`} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		args string
+		ids  string // that the policy has, or what the error says
+		errs string // of the commands
+	}{
+		{"--source all", "old-all", "create-role --role-name reader --assume"},
+		{"--source all --next next.yaml", "new-all old-all", "update-assume-role-policy --role-name reader --policy-document file://reader-trust.json"},
+		{"--source all --next ids.yaml", "old-all", "update-assume-role-policy"},
+		{"--source each", "", "choose one with --account"},
+		{"--source each --account 111122223333 --next next.yaml", "new-1111 old-1111", "aws iam update-assume-role-policy --region cn-northwest-1 --role-name reader "},
+		{"--source each --account *", "old-others", "aws iam create-role --region cn-northwest-1 --role-name reader "},
+		{"--source each --role discovery --next next.yaml", "new-discovery old-discovery", "--role-name finder "},
+		{"--source list", "", "choose one with --account"},
+		{"--source list --account 444455556666 --next next.yaml", "new-second old-second", "--role-name second "},
+		{"--source list --account 999900001111", "", "has no role there"},
+		{"--source whole", "", "choose one with --account"},
+		{"--source whole --account 111122223333", "old-of-one", "--role-name reader "},
+		{"--source whole --account 444455556666", "", "has no external ID for it"},
+		{"--source written --account 111122223333", "written-here", "--role-name reader "},
+		{"--source all --next none.yaml", "", "none.yaml"},
+		{"--account 111122223333", "", "without --source"},
+	} {
+		code, out, errs := run(t, append([]string{"access", "trust", "--principal", "999900001111"}, strings.Fields(c.args)...)...)
+		want := exitComplete
+		if c.ids == "" {
+			want = exitUsage
+		}
+		if code != want || !strings.Contains(errs, c.errs) {
+			t.Errorf("trust %s: got exit %d, %s, want exit %d and %q", c.args, code, errs, want, c.errs)
+			continue
+		}
+		var got []string
+		for _, d := range documents(t, out) {
+			got = d.Statement[0].Condition["StringEquals"]["sts:ExternalId"]
+		}
+		if strings.Join(got, " ") != c.ids {
+			t.Errorf("trust %s: got external IDs %q, want %q", c.args, got, c.ids)
+		}
+		if strings.Contains(errs, "old-") || strings.Contains(errs, "new-") || strings.Contains(errs, "written-here") {
+			t.Errorf("trust %s: got an external ID on standard error:\n%s", c.args, errs)
+		}
+	}
+	for args, want := range map[string]string{
+		"policy --source each":                          "create-policy --region cn-northwest-1 --policy-name stocktake-member-1(.|\n)*attach-role-policy --region cn-northwest-1 --role-name reader ",
+		"policy --source each --based-on SecurityAudit": "attach-role-policy --region cn-northwest-1 --role-name reader --policy-arn arn:aws-cn:iam::aws:policy/SecurityAudit\n",
+		"assume --source each":                          "create-policy --region cn-northwest-1 (.|\n)*attach-role-policy --region cn-northwest-1 --role-name stocktake-runner ",
+		"policy --source all":                           "iam create-policy --policy-name",
+		"assume --source all":                           "iam attach-role-policy --role-name",
+	} {
+		if code, _, errs := run(t, append([]string{"access"}, strings.Fields(args)...)...); code != 0 || !regexp.MustCompile(want).MatchString(errs) {
+			t.Errorf("%s: got exit %d, %s, want %s", args, code, errs, want)
+		}
+	}
+}
+
 // TestAccessPolicyFiles keeps policies as a user does: in files, compared with
 // what is needed when the configuration changes.
 func TestAccessPolicyFiles(t *testing.T) {

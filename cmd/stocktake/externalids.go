@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -11,8 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stocktake/extract"
-	"stocktake/extract/all"
 	"stocktake/internal/config"
 	"stocktake/internal/externalid"
 )
@@ -34,168 +31,281 @@ type madeIDs struct {
 	Kept       []madeID `json:"kept"`
 }
 
+// idFlags are what the command is asked for.
+type idFlags struct {
+	source, per, file, get string
+	accounts, rotate       []string
+	show, asJSON           bool
+}
+
+// everyID rotates all that the file has for a source.
+const everyID = "all"
+
 func (a *app) externalIDsCommand() *cobra.Command {
-	var source, per, file string
-	var accounts []string
-	var rotate, show, asJSON bool
+	var f idFlags
 	c := &cobra.Command{
 		Use:   "external-ids",
 		Short: "Make external IDs, in a file that only you can read",
 		Long: `Makes an external ID for the roles of a source, or one for each of its accounts,
-in the file that external_ids names in the configuration. IDs that are there stay.`,
+in the file that external_ids names in the configuration. IDs that are there stay.
+
+--rotate replaces IDs by the names that they have in the file: accounts,
+discovery, * for the accounts without one of their own, or all of the source's.
+With --file that happens in a copy, while runs go on with the file itself.
+
+--get prints the ID that stocktake sends to the roles in an account, or to those
+of discovery, whether it stands in the file or in the configuration.`,
 		Example: `  stocktake access external-ids --source acme
   stocktake access external-ids --source acme --per account --accounts 111122223333,444455556666
-  stocktake access external-ids --source acme --rotate --accounts 111122223333 --file next.yaml --show`,
+  stocktake access external-ids --source acme --rotate 111122223333 --file next.yaml
+  stocktake access external-ids --source acme --rotate all --file next.yaml --json
+  stocktake access external-ids --source acme --get discovery`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if source == "" {
-				return usage(fmt.Errorf("access external-ids without --source: expected the name of a source of the configuration"))
-			}
-			if rotate {
-				if len(accounts) == 0 {
-					return usage(fmt.Errorf("--rotate without --accounts: expected the accounts whose external IDs to replace"))
-				}
-				per = cmp.Or(per, "account")
-			}
-			if per = cmp.Or(per, "source"); per != "source" && per != "account" {
-				return usage(fmt.Errorf("--per %q: expected source or account", per))
-			}
-			if per == "source" && len(accounts) > 0 {
-				return usage(fmt.Errorf("--accounts with --per source: expected --per account"))
-			}
-			path, err := config.Find(a.configFlag)
-			if err != nil {
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := f.check(c.Flags().Changed); err != nil {
 				return usage(err)
 			}
-			if file != "" {
-				if file, err = filepath.Abs(file); err != nil {
-					return err
-				}
+			if f.get != "" {
+				return a.printExternalID(f)
 			}
-			f, configured, err := config.LoadBeforeExternalIDs(path, file, func(pattern string) error {
-				_, err := extract.Select(all.Collectors, all.Streams, []string{pattern})
-				return err
-			})
-			if err != nil {
-				return usage(err)
-			}
-			names, err := externalIDNames(f, source, per == "account", accounts)
-			if err != nil {
-				return usage(err)
-			}
-			made, err := makeExternalIDs(f.ExternalIDs, source, names, accounts, rotate, show)
-			if err != nil {
-				return err
-			}
-			made.Configured = configured
-			if asJSON {
-				e := json.NewEncoder(a.out)
-				e.SetIndent("", "  ")
-				return e.Encode(made)
-			}
-			return a.printExternalIDs(made, path)
+			return a.makeExternalIDs(f)
 		},
 	}
-	c.Flags().StringVar(&source, "source", "", "name of the source")
-	c.Flags().StringVar(&per, "per", "", "source: one external ID for all accounts (the default); account: one for each")
-	c.Flags().StringSliceVar(&accounts, "accounts", nil, "accounts to make external IDs for; those that the configuration names where left out")
-	c.Flags().BoolVar(&rotate, "rotate", false, "replace the external IDs of the accounts that --accounts names")
-	c.Flags().StringVar(&file, "file", "", "file to write, in place of the one that the configuration names")
-	c.Flags().BoolVar(&show, "show", false, "print the external IDs")
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().StringVar(&f.source, "source", "", "name of the source")
+	c.Flags().StringVar(&f.per, "per", "", "source: one external ID for all accounts (the default); account: one for each")
+	c.Flags().StringSliceVar(&f.accounts, "accounts", nil, "accounts to make external IDs for; those that the configuration names where left out")
+	c.Flags().StringSliceVar(&f.rotate, "rotate", nil, "replace the external IDs of these names in the file: accounts, discovery, * or all")
+	c.Flags().StringVar(&f.get, "get", "", "print the external ID for an account, discovery or *, and make none")
+	c.Flags().StringVar(&f.file, "file", "", "file to use, in place of the one that the configuration names")
+	c.Flags().BoolVar(&f.show, "show", false, "print the external IDs")
+	c.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
 	return c
 }
 
-// externalIDNames are the names under which the source needs external IDs.
-func externalIDNames(f *config.File, source string, perAccount bool, accounts []string) ([]string, error) {
-	i := slices.IndexFunc(f.Sources, func(s config.Source) bool { return s.Name == source })
-	if i < 0 {
-		names := make([]string, len(f.Sources))
-		for i, s := range f.Sources {
-			names[i] = s.Name
-		}
-		return nil, fmt.Errorf("--source %q: expected one of %s", source, strings.Join(names, ", "))
+// check refuses flags that do not go together, and fills in the default.
+func (f *idFlags) check(given func(string) bool) error {
+	if f.source == "" {
+		return fmt.Errorf("access external-ids without --source: expected the name of a source of the configuration")
 	}
-	for _, id := range accounts {
-		if !accountForm.MatchString(id) {
-			return nil, fmt.Errorf("--accounts %q: expected account IDs of 12 digits, separated by commas", id)
+	for _, flag := range []string{"rotate", "get"} {
+		for _, other := range []string{"accounts", "per", "get"} {
+			if flag != other && given(flag) && given(other) {
+				return fmt.Errorf("--%s with --%s: expected one of them; --%s takes accounts itself", flag, other, flag)
+			}
 		}
 	}
-	s := f.Sources[i]
+	if given("get") && !nameForm.MatchString(f.get) {
+		return fmt.Errorf("--get %q: expected an account ID of 12 digits, discovery or *", f.get)
+	}
+	for _, name := range f.rotate {
+		if name != everyID && !nameForm.MatchString(name) {
+			return fmt.Errorf("--rotate %q: expected account IDs of 12 digits, discovery or *, separated by commas, or all", name)
+		}
+	}
+	for _, id := range f.accounts {
+		if !accountID.MatchString(id) {
+			return fmt.Errorf("--accounts %q: expected account IDs of 12 digits, separated by commas", id)
+		}
+	}
+	if f.per = cmp.Or(f.per, "source"); f.per != "source" && f.per != "account" {
+		return fmt.Errorf("--per %q: expected source or account", f.per)
+	}
+	if f.per == "source" && len(f.accounts) > 0 {
+		return fmt.Errorf("--accounts with --per source: expected --per account")
+	}
+	return nil
+}
+
+// nameForm is that of a name in the file.
+var nameForm = regexp.MustCompile(`^([0-9]{12}|discovery|\*)$`)
+
+// makeExternalIDs makes or rotates external IDs, and prints what it did.
+func (a *app) makeExternalIDs(f idFlags) error {
+	path, err := config.Find(a.configFlag)
+	if err != nil {
+		return usage(err)
+	}
+	if f.file != "" {
+		if f.file, err = filepath.Abs(f.file); err != nil {
+			return err
+		}
+	}
+	file, configured, err := config.LoadBeforeExternalIDs(path, f.file, checkCollect)
+	if err != nil {
+		return usage(err)
+	}
+	s, err := sourceOf(file, f.source)
+	if err != nil {
+		return err
+	}
+	open, err := openingsOf(s, path)
+	if err != nil {
+		return usage(err)
+	}
+	ids, err := externalid.Open(file.ExternalIDs)
+	if err != nil {
+		return err
+	}
+	made := &madeIDs{File: file.ExternalIDs, Configured: configured, Source: f.source, Added: []madeID{}, Replaced: []madeID{}, Kept: []madeID{}}
+	if f.rotate != nil {
+		err = open.rotate(ids, f.rotate, made)
+	} else {
+		err = open.make(ids, f, made)
+	}
+	if err != nil {
+		return usage(err)
+	}
+	if len(made.Added)+len(made.Replaced) > 0 {
+		if err := ids.Write(); err != nil {
+			return err
+		}
+	}
+	if !f.show {
+		for _, list := range [][]madeID{made.Added, made.Replaced, made.Kept} {
+			for i := range list {
+				list[i].ExternalID, list[i].Previous = "", ""
+			}
+		}
+	}
+	if f.asJSON {
+		return printJSON(a.out, made)
+	}
+	return a.printExternalIDs(made, path)
+}
+
+// openings are what a source takes from the file of external IDs: the
+// configuration has none for these roles.
+type openings struct {
+	path      string // of the configuration
+	discovery bool
+	whole     bool     // any account of an organization
+	accounts  []string // that the configuration names
+}
+
+func openingsOf(s *config.Source, path string) (openings, error) {
 	if s.Keys != nil {
-		return nil, fmt.Errorf("source %s: found keys, expected roles: no role is assumed that could ask for an external ID", source)
+		return openings{}, fmt.Errorf("source %s: found keys, expected roles: no role is assumed that could ask for an external ID", s.Name)
 	}
-	var names, known []string // known are the accounts of the configuration's hops that have no ID there
-	hops := []config.Hop{}
+	open := openings{path: path}
+	var hops []config.Hop
 	for _, r := range s.Roles {
 		hops = append(hops, r.Hops...)
 	}
-	if s.Role != nil {
-		hops = append(hops, s.Role.Hops...)
+	if r := s.Role; r != nil {
+		hops = append(hops, r.Hops...)
+		open.whole = r.WholeOrganization && r.Hops[len(r.Hops)-1].ExternalID == ""
 	}
 	for _, h := range hops {
 		if h.ExternalID == "" {
-			known = append(known, strings.Split(h.RoleARN, ":")[4])
+			open.accounts = append(open.accounts, strings.Split(h.RoleARN, ":")[4])
 		}
 	}
-	whole := s.Role != nil && s.Role.WholeOrganization
-	own := fmt.Errorf("source %s: its roles have external IDs in %s, which go before those of a file: remove external_id there", source, f.Path)
+	if open.whole {
+		open.accounts = nil
+	}
 	if o := s.Organization; o != nil {
-		whole, known = true, o.Accounts.Include
-		if o.ExternalID != "" {
-			return nil, own
+		if open.whole = o.ExternalID == ""; open.whole {
+			open.accounts = o.Accounts.Include
 		}
-		if d := o.Discovery; d != nil && slices.ContainsFunc(d.Hops, func(h config.Hop) bool { return h.ExternalID == "" }) {
-			names = append(names, config.ForDiscovery)
-		}
-	} else if len(known) == 0 {
-		return nil, own
+		open.discovery = o.Discovery != nil && slices.ContainsFunc(o.Discovery.Hops, func(h config.Hop) bool { return h.ExternalID == "" })
 	}
-	if !perAccount {
-		return append(names, config.EveryOther), nil
+	if !open.discovery && !open.whole && len(open.accounts) == 0 {
+		return open, fmt.Errorf("source %s: its roles have external IDs in %s, which go before those of a file: remove external_id there", s.Name, path)
 	}
-	for _, id := range accounts {
-		if !whole && !slices.Contains(known, id) {
-			return nil, fmt.Errorf("--accounts %s: source %s has no role without an external ID there, expected some of %s", id, source, strings.Join(known, ","))
-		}
-	}
-	if len(accounts) == 0 {
-		accounts = known
-		if len(accounts) == 0 || whole && s.Organization == nil {
-			return nil, fmt.Errorf("source %s: the configuration does not name its accounts, expected them with --accounts 111122223333,444455556666", source)
-		}
-	}
-	names = append(names, accounts...)
-	slices.Sort(names)
-	return slices.Compact(names), nil
+	return open, nil
 }
 
-var accountForm = regexp.MustCompile(`^[0-9]{12}$`)
+// uses says whether the source takes the ID of that name from the file.
+func (o openings) uses(name string) bool {
+	switch name {
+	case config.ForDiscovery:
+		return o.discovery
+	case config.EveryOther:
+		return o.whole || len(o.accounts) > 0
+	}
+	return o.whole || slices.Contains(o.accounts, name)
+}
 
-func makeExternalIDs(path, source string, names, rotated []string, rotate, show bool) (*madeIDs, error) {
-	ids, err := externalid.Open(path)
-	if err != nil {
-		return nil, err
+// make gives an ID to each name that has none.
+func (o openings) make(ids *externalid.File, f idFlags, made *madeIDs) error {
+	names := f.accounts
+	switch {
+	case f.per == "source":
+		names = []string{config.EveryOther}
+	case len(names) == 0:
+		names = o.accounts
+		if len(names) == 0 {
+			return fmt.Errorf("source %s: the configuration does not name its accounts, expected them with --accounts 111122223333,444455556666", f.source)
+		}
 	}
-	made := &madeIDs{File: path, Source: source, Added: []madeID{}, Replaced: []madeID{}, Kept: []madeID{}}
-	for _, name := range names {
-		m := madeID{For: name, ExternalID: ids.Get(source, name)}
-		list := &made.Kept
+	for _, id := range f.accounts {
+		if !o.uses(id) {
+			return fmt.Errorf("--accounts %s: source %s has no role without an external ID there, expected some of %s", id, f.source, strings.Join(o.accounts, ","))
+		}
+	}
+	names = append([]string{config.ForDiscovery}, names...)
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		m := madeID{For: name, ExternalID: ids.Get(f.source, name)}
 		switch {
-		case m.ExternalID == "":
-			m.ExternalID, list = ids.Make(source, name), &made.Added
-		case rotate && slices.Contains(rotated, name):
-			m.Previous, m.ExternalID, list = m.ExternalID, ids.Make(source, name), &made.Replaced
+		case !o.uses(name):
+		case m.ExternalID != "":
+			made.Kept = append(made.Kept, m)
+		default:
+			m.ExternalID = ids.Make(f.source, name)
+			made.Added = append(made.Added, m)
 		}
-		if !show {
-			m.ExternalID, m.Previous = "", ""
+	}
+	return nil
+}
+
+// rotate replaces the IDs of the names, and keeps the others.
+func (o openings) rotate(ids *externalid.File, names []string, made *madeIDs) error {
+	there := ids.Names(made.Source)
+	if len(there) == 0 {
+		return fmt.Errorf("--rotate: %s has no external ID of source %s: without --rotate the command makes them", made.File, made.Source)
+	}
+	every := slices.Contains(names, everyID)
+	for _, name := range names {
+		switch {
+		case name == everyID:
+		case !slices.Contains(there, name):
+			return fmt.Errorf("--rotate %s: %s has no external ID of that name for source %s, expected some of %s, or all", name, made.File, made.Source, strings.Join(there, ","))
+		case !o.uses(name):
+			return fmt.Errorf("--rotate %s: source %s does not use it: external_id in %s goes before it", name, made.Source, o.path)
+		case externalid.Elsewhere(ids.Get(made.Source, name)):
+			return fmt.Errorf("--rotate %s: its external ID is %s of the environment: change it there", name, ids.Get(made.Source, name))
 		}
-		*list = append(*list, m)
 	}
-	if len(made.Added)+len(made.Replaced) == 0 {
-		return made, nil
+	for _, name := range there {
+		m := madeID{For: name, ExternalID: ids.Get(made.Source, name)}
+		chosen := every || slices.Contains(names, name)
+		if !chosen || !o.uses(name) || externalid.Elsewhere(m.ExternalID) {
+			made.Kept = append(made.Kept, m)
+			continue
+		}
+		m.Previous, m.ExternalID = m.ExternalID, ids.Make(made.Source, name)
+		made.Replaced = append(made.Replaced, m)
 	}
-	return made, ids.Write()
+	return nil
+}
+
+// printExternalID prints one external ID and nothing else, for scripts.
+func (a *app) printExternalID(f idFlags) error {
+	file, err := a.configWith(f.file)
+	if err != nil {
+		return err
+	}
+	s, err := sourceOf(file, f.source)
+	if err != nil {
+		return err
+	}
+	id, err := s.ExternalIDFor(f.get)
+	if err != nil {
+		return usage(fmt.Errorf("--get %s: %w", f.get, err))
+	}
+	_, err = fmt.Fprintln(a.out, id.Reveal())
+	return err
 }
 
 func (a *app) printExternalIDs(made *madeIDs, path string) error {

@@ -24,6 +24,7 @@ const sourcesForIDs = `sources:
   - {name: one, role: {role_arn: "arn:aws:iam::111122223333:role/a"}, regions: all, collect: ["*"]}
   - {name: whole, role: {role_arn: "arn:aws:iam::111122223333:role/a", whole_organization: true}, regions: all, collect: ["*"]}
   - {name: written, organization: {member_role: reader, external_id: written}, regions: all, collect: ["*"]}
+  - {name: mixed, organization: {discovery: {role_arn: "arn:aws:iam::111122223333:role/discovery"}, member_role: reader, external_id: written}, regions: all, collect: ["*"]}
   - {name: keys, keys: {}, regions: all, collect: ["*"]}
 `
 
@@ -73,6 +74,7 @@ func TestExternalIDs(t *testing.T) {
 		{[]string{"--source", "list", "--per", "account"}, []string{"2 external IDs added"}, 6},
 		{[]string{"--source", "one"}, []string{"1 external IDs added"}, 7},
 		{[]string{"--source", "whole", "--per", "account", "--accounts", "111122223333"}, []string{"1 external IDs added"}, 8},
+		{[]string{"--source", "mixed"}, []string{"1 external IDs added", "added     discovery"}, 9},
 	} {
 		before := ""
 		if _, err := os.Stat(file); err == nil {
@@ -107,7 +109,7 @@ func TestExternalIDs(t *testing.T) {
 	// The rotation writes another file, and shows both IDs when asked.
 	t.Setenv("STOCKTAKE_TEST_ID", "from-the-environment")
 	text = strings.Replace(read(file), "sources:\n", "sources:\n  # whole is no more\n", 1)
-	text = regexp.MustCompile(`(?m)^(\s+)discovery: .*$`).ReplaceAllString(text, "${1}discovery: $${STOCKTAKE_TEST_ID} # by hand")
+	text = regexp.MustCompile(`(?s)(acme:.*?discovery:) [^\n]*`).ReplaceAllString(text, "$1 $${STOCKTAKE_TEST_ID} # by hand")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +117,7 @@ func TestExternalIDs(t *testing.T) {
 	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, out, errs := ids("--source", "acme", "--rotate", "--accounts", "111122223333", "--file", next, "--show", "--json")
+	code, out, errs := ids("--source", "acme", "--rotate", "111122223333", "--file", next, "--show", "--json")
 	var made madeIDs
 	if err := json.Unmarshal([]byte(out), &made); err != nil || code != 0 || len(made.Replaced) != 1 || made.File != next {
 		t.Fatalf("rotate: got exit %d, %s%s, %v, want one replaced", code, out, errs, err)
@@ -135,6 +137,55 @@ func TestExternalIDs(t *testing.T) {
 	}
 
 	for _, c := range []struct {
+		names          string
+		replaced, kept []string // names of the file
+	}{
+		{"*", []string{"*"}, []string{"111122223333", "444455556666", "discovery"}},
+		{"*,444455556666", []string{"*", "444455556666"}, []string{"111122223333", "discovery"}},
+		{"all", []string{"*", "111122223333", "444455556666"}, []string{"discovery"}}, // which is the environment's
+	} {
+		before := map[string]string{}
+		for _, name := range append(c.replaced, c.kept...) {
+			_, out, _ := ids("--source", "acme", "--get", name, "--file", next)
+			before[name] = strings.TrimSuffix(out, "\n")
+		}
+		code, out, errs := ids("--source", "acme", "--rotate", c.names, "--file", next, "--json", "--show")
+		var made madeIDs
+		if err := json.Unmarshal([]byte(out), &made); err != nil || code != 0 || len(made.Added) > 0 {
+			t.Fatalf("--rotate %s: got exit %d, %s%s, %v", c.names, code, out, errs, err)
+		}
+		var replaced, kept []string
+		for _, m := range made.Replaced {
+			replaced = append(replaced, m.For)
+			_, out, _ := ids("--source", "acme", "--get", m.For, "--file", next)
+			if now := strings.TrimSuffix(out, "\n"); now != m.ExternalID || m.Previous != before[m.For] || m.Previous == now {
+				t.Errorf("--rotate %s: got another ID of %s than is printed, or the old one", c.names, m.For)
+			}
+		}
+		for _, m := range made.Kept {
+			kept = append(kept, m.For)
+			if _, out, _ := ids("--source", "acme", "--get", m.For, "--file", next); strings.TrimSuffix(out, "\n") != before[m.For] {
+				t.Errorf("--rotate %s: the ID of %s has changed", c.names, m.For)
+			}
+		}
+		if !slices.Equal(replaced, c.replaced) || !slices.Equal(kept, c.kept) {
+			t.Errorf("--rotate %s: got %q replaced and %q kept, want %q and %q", c.names, replaced, kept, c.replaced, c.kept)
+		}
+		if code, out, errs := ids("--source", "acme", "--rotate", c.names, "--file", next); code != 0 || uuidForm.MatchString(out+errs) || !strings.Contains(out, "replaced  *") {
+			t.Errorf("--rotate %s without --show: got exit %d, %s%s, want no external ID", c.names, code, out, errs)
+		}
+	}
+	if _, out, _ := ids("--source", "acme", "--get", "discovery"); out != "from-the-environment\n" {
+		t.Errorf("--get discovery: got %q, want what the environment has", out)
+	}
+	if _, out, _ := ids("--source", "written", "--get", "111122223333"); out != "written\n" {
+		t.Errorf("--get: got %q, want the ID that the configuration has", out)
+	}
+	if got := read(file); got != text {
+		t.Error("rotate: the file of the configuration has changed")
+	}
+
+	for _, c := range []struct {
 		args []string
 		want string
 	}{
@@ -143,7 +194,14 @@ func TestExternalIDs(t *testing.T) {
 		{[]string{"--source", "acme", "--per", "account"}, "does not name its accounts"},
 		{[]string{"--source", "whole", "--per", "account"}, "does not name its accounts"},
 		{[]string{"--source", "acme", "--per", "region"}, "expected source or account"},
-		{[]string{"--source", "acme", "--rotate"}, "--rotate without --accounts"},
+		{[]string{"--source", "acme", "--rotate", "1111"}, "12 digits, discovery or *, separated by commas, or all"},
+		{[]string{"--source", "acme", "--rotate", "999900001111"}, "expected some of *,111122223333,444455556666,discovery, or all"},
+		{[]string{"--source", "acme", "--rotate", "*,discovery"}, "${STOCKTAKE_TEST_ID} of the environment"},
+		{[]string{"--source", "acme", "--rotate", "*", "--accounts", "111122223333"}, "--rotate with --accounts"},
+		{[]string{"--source", "one", "--rotate", "discovery"}, "expected some of *, or all"},
+		{[]string{"--source", "acme", "--get", "*", "--per", "account"}, "--get with --per"},
+		{[]string{"--source", "acme", "--get", "everything"}, "12 digits, discovery or *"},
+		{[]string{"--source", "list", "--get", "555566667777"}, "assumes no role there"},
 		{[]string{"--source", "acme", "--accounts", "111122223333"}, "expected --per account"},
 		{[]string{"--source", "acme", "--per", "account", "--accounts", "1111"}, "12 digits"},
 		{[]string{"--source", "list", "--per", "account", "--accounts", "999900001111"}, "expected some of 111122223333,444455556666"},

@@ -163,17 +163,24 @@ func (a *app) logging() error {
 }
 
 // config reads the configuration file.
-func (a *app) config() (*config.File, error) {
+func (a *app) config() (*config.File, error) { return a.configWith("") }
+
+// configWith reads the configuration file, with the file of external IDs in
+// place of the one that it names, unless that is "".
+func (a *app) configWith(externalIDs string) (*config.File, error) {
 	path, err := config.Find(a.configFlag)
 	if err != nil {
 		return nil, usage(err)
 	}
-	c, err := config.Load(path, func(pattern string) error {
-		_, err := extract.Select(all.Collectors, all.Streams, []string{pattern})
-		return err
-	})
+	c, err := config.LoadWith(path, externalIDs, checkCollect)
 	if err != nil {
 		return nil, usage(err)
 	}
 	return c, nil
+}
+
+// checkCollect says whether a pattern of collect names anything.
+func checkCollect(pattern string) error {
+	_, err := extract.Select(all.Collectors, all.Streams, []string{pattern})
+	return err
 }

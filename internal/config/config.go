@@ -262,7 +262,20 @@ const maxBytes = 1 << 20
 // as *Errors. checkCollect says whether a pattern of `collect` names anything;
 // nil accepts all.
 func Load(path string, checkCollect func(pattern string) error) (*File, error) {
-	return loadWith(path, checkCollect, nil)
+	return LoadWith(path, "", checkCollect)
+}
+
+// LoadWith is Load with a file of external IDs in place of the one that the
+// configuration names; "" is that one.
+func LoadWith(path, externalIDs string, checkCollect func(pattern string) error) (*File, error) {
+	if externalIDs == "" {
+		return loadWith(path, checkCollect, nil)
+	}
+	file, err := filepath.Abs(externalIDs)
+	if err != nil {
+		return nil, fmt.Errorf("find the file of external IDs: %w", err)
+	}
+	return loadWith(path, checkCollect, func(_ *reader, f *File) { f.ExternalIDs = file })
 }
 
 // loadWith calls before with the file once its own keys are read, ahead of the
@@ -353,6 +366,18 @@ func (f *File) WriteOnly() bool { return f.Output.Mode == drop }
 
 // Partition of a source that Load has read.
 func (s Source) Partition() string { return partitionOf(s.HomeRegion) }
+
+// Members is how the accounts of a whole organization are entered: each through
+// a role of the last hop's name.
+func (role Role) Members() *Organization {
+	last := role.Hops[len(role.Hops)-1]
+	_, name, _ := strings.Cut(last.RoleARN, ":role/")
+	o := &Organization{MemberRole: name, ExternalID: last.ExternalID, ExternalIDs: role.ExternalIDs, SessionName: last.SessionName, Duration: last.Duration}
+	if role.ExternalIDs != nil {
+		o.ExternalID = "" // the hop's is that of its own account
+	}
+	return o
+}
 
 // MemberRoleARN is the role to assume in a member account.
 func (o Organization) MemberRoleARN(partition, account string) string {

@@ -39,6 +39,49 @@ func (o Organization) ExternalIDOf(account string) (id Secret, missing bool) {
 	return id, id == "" && len(o.ExternalIDs) > 0
 }
 
+// ExternalIDFor is the external ID that the source sends to its roles in an
+// account, to those of ForDiscovery, or to those of EveryOther account. The
+// errors do not repeat it.
+func (s Source) ExternalIDFor(name string) (Secret, error) {
+	var hops []Hop
+	in := func(chain []Hop) {
+		for _, h := range chain {
+			if accountOf(h.RoleARN) == name {
+				hops = append(hops, h)
+			}
+		}
+	}
+	member := func(o *Organization) {
+		id, _ := o.ExternalIDOf(name)
+		hops = append(hops, Hop{ExternalID: id})
+	}
+	for _, role := range s.Roles {
+		in(role.Hops)
+	}
+	if s.Role != nil {
+		in(s.Role.Hops)
+		if len(hops) == 0 && s.Role.WholeOrganization {
+			member(s.Role.Members())
+		}
+	}
+	if o := s.Organization; o != nil {
+		if name != ForDiscovery {
+			member(o)
+		} else if o.Discovery != nil && len(o.Discovery.Hops) > 0 {
+			hops = o.Discovery.Hops[len(o.Discovery.Hops)-1:]
+		}
+	}
+	switch {
+	case len(hops) == 0:
+		return "", fmt.Errorf("source %s assumes no role there", s.Name)
+	case slices.ContainsFunc(hops, func(h Hop) bool { return h.ExternalID != hops[0].ExternalID }):
+		return "", fmt.Errorf("source %s assumes several roles there, with different external IDs", s.Name)
+	case hops[0].ExternalID == "":
+		return "", fmt.Errorf("source %s has no external ID for it: `stocktake access external-ids` makes one", s.Name)
+	}
+	return hops[0].ExternalID, nil
+}
+
 var externalIDName = rule{
 	expect:  `an account ID in quotes, discovery, or "*"`,
 	pattern: regexp.MustCompile(`^([0-9]{12}|discovery|\*)$`),

@@ -77,6 +77,30 @@ func TestExternalIDs(t *testing.T) {
 	if got := whole.Hops[0].ExternalID.Reveal(); got != "one" {
 		t.Errorf("whole organization: got %q, want one", got)
 	}
+	for _, c := range []struct {
+		source     int
+		name, want string // want is the ID, or what the error says
+	}{
+		{0, "discovery", "disc"},
+		{0, "111122223333", "one"},
+		{0, "999900001111", "has no external ID for it"},
+		{0, "*", "has no external ID for it"},
+		{1, "111122223333", "written"},
+		{1, "*", "written"},
+		{1, "discovery", "assumes no role there"},
+		{2, "444455556666", "rest"},
+		{2, "999900001111", "written"},
+		{2, "*", "assumes no role there"},
+		{3, "111122223333", "one"},
+		{3, "444455556666", "two"},
+		{3, "999900001111", "has no external ID for it"},
+		{4, "111122223333", "assumes no role there"},
+	} {
+		got, err := f.Sources[c.source].ExternalIDFor(c.name)
+		if err != nil && !strings.Contains(err.Error(), c.want) || err == nil && got.Reveal() != c.want {
+			t.Errorf("source %s: ID for %s: got %q, %v, want %s", f.Sources[c.source].Name, c.name, got.Reveal(), err, c.want)
+		}
+	}
 	if text := fmt.Sprintf("%+v %#v %x", f, f, f); strings.Contains(text, "from-the-environment") || strings.Contains(text, fmt.Sprintf("%x", "from-the-environment")) {
 		t.Errorf("got %s, want no external ID in it", text)
 	}

@@ -391,7 +391,7 @@ func finishSources(r *reader, f *File) {
 	for i := range f.Sources {
 		name := settlePartition(r, fmt.Sprintf("sources[%d]", i), f.Simulation)
 		if s := &f.Sources[i]; s.HomeRegion == "" {
-			s.HomeRegion = homeRegion(name)
+			s.HomeRegion = HomeRegion(name)
 		}
 	}
 }

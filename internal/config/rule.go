@@ -92,7 +92,8 @@ func partitionOf(s string) string {
 	return ""
 }
 
-func homeRegion(partition string) string {
+// HomeRegion is where global services of a partition are called.
+func HomeRegion(partition string) string {
 	for _, p := range partitions {
 		if p.name == partition {
 			return p.home

@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/uuid"
@@ -54,6 +57,15 @@ func Open(path string) (*File, error) {
 
 // Get returns the ID that stands under a name of a source, or "".
 func (f *File) Get(source, name string) string { return f.content.Sources[source][name] }
+
+// Names are those under which a source has an ID, sorted.
+func (f *File) Names(source string) []string {
+	return slices.Sorted(maps.Keys(f.content.Sources[source]))
+}
+
+// Elsewhere says whether an ID of the file only refers to the environment: no
+// ID has a dollar sign.
+func Elsewhere(id string) bool { return strings.Contains(id, "$") }
 
 // Make puts a new ID under a name of a source and returns it.
 func (f *File) Make(source, name string) string {

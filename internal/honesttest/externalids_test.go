@@ -34,32 +34,10 @@ func TestRotationOfExternalIDs(t *testing.T) {
 			trust(a.ID, ids.Make("acme", a.ID))
 		}
 	}
-	discovery, discoveryID := w.org.DiscoveryRole()
+	_, discoveryID := w.org.DiscoveryRole()
 	write := func() {
 		t.Helper()
-		if err := ids.Write(); err != nil {
-			t.Fatal(err)
-		}
-		name := filepath.Join(dir, "stocktake.yaml")
-		text := fmt.Sprintf(`warehouse: %q
-external_ids: external-ids.yaml
-require_external_id: true
-sources:
-  - name: acme
-    organization: {discovery: {role_arn: %q, external_id: %q}, member_role: %s}
-    regions: all
-    home_region: us-east-1
-    collect: [aws_iam_users, aws_ec2_vpcs]
-`, w.warehouse(), discovery, discoveryID, role)
-		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		rates := w.file.Rates
-		f, err := config.Load(name, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.Rates, w.file = rates, f
+		w.writeIDs(t, dir, ids, discoveryID)
 	}
 	account := w.members[0]
 	// run returns the outcomes of the account that is rotated; all others have
@@ -136,4 +114,110 @@ sources:
 	heard.absentBelow(t, w.warehouse())
 	heard.absent(t, "the observer's log", w.seen.log)
 	heard.absent(t, "a row", everything(read(t, w.open(t))))
+}
+
+// writeIDs writes the file of external IDs and a configuration that names it,
+// which the next run reads. Without discoveryID the file has that one, too.
+func (w *world) writeIDs(t *testing.T, dir string, ids *externalid.File, discoveryID string) {
+	t.Helper()
+	if err := ids.Write(); err != nil {
+		t.Fatal(err)
+	}
+	discovery, _ := w.org.DiscoveryRole()
+	role, _ := w.org.MemberRole()
+	if discoveryID != "" {
+		discoveryID = fmt.Sprintf(", external_id: %q", discoveryID)
+	}
+	name := filepath.Join(dir, "stocktake.yaml")
+	text := fmt.Sprintf(`warehouse: %q
+external_ids: external-ids.yaml
+require_external_id: true
+sources:
+  - name: acme
+    organization: {discovery: {role_arn: %q%s}, member_role: %s}
+    regions: all
+    home_region: us-east-1
+    collect: [aws_iam_users, aws_ec2_vpcs]
+`, w.warehouse(), discovery, discoveryID, role)
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	rates := w.file.Rates
+	f, err := config.Load(name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Rates, w.file = rates, f
+}
+
+// TestRotationOfAllExternalIDs follows docs/external-ids.md for what all of a
+// source have in common: the ID of the accounts and that of discovery. Roles
+// change one after the other, and every run in between is complete.
+func TestRotationOfAllExternalIDs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, t.TempDir(), company)
+	dir := t.TempDir()
+	ids, err := externalid.Open(filepath.Join(dir, "external-ids.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	member, _ := w.org.MemberRole()
+	arn, _ := w.org.DiscoveryRole()
+	_, discovery, _ := strings.Cut(arn, ":role/")
+	trust := func(account, name, id string, also ...string) {
+		w.org.PutRole(account, sim.Role{Name: name, Trusts: []string{w.org.BaseAccount()}, ExternalID: id, Accepts: also})
+	}
+	run := func(step string, exit int) {
+		t.Helper()
+		w.advance(day)
+		result := w.run(t)
+		if result.Exit != exit {
+			t.Errorf("%s: exit %d, want %d", step, result.Exit, exit)
+		}
+		for row := range result.Coverage {
+			if exit == 0 && row.Outcome != outcome.OK {
+				t.Errorf("%s: %s of account %s is %s", step, row.TableName, row.AccountID, row.Outcome)
+			}
+		}
+	}
+	old := map[string]string{}
+	for _, name := range []string{config.ForDiscovery, config.EveryOther} {
+		old[name] = ids.Make("acme", name)
+	}
+	trust(w.org.Management(), discovery, old[config.ForDiscovery])
+	for _, a := range w.org.Accounts() {
+		trust(a.ID, member, old[config.EveryOther])
+	}
+	w.writeIDs(t, dir, ids, "")
+	run("before", 0)
+
+	fresh := map[string]string{}
+	for _, name := range ids.Names("acme") {
+		fresh[name] = ids.Make("acme", name)
+	}
+	trust(w.org.Management(), discovery, old[config.ForDiscovery], fresh[config.ForDiscovery])
+	run("discovery accepts both, the file has the old ones", 0)
+	for i, a := range w.org.Accounts() {
+		trust(a.ID, member, old[config.EveryOther], fresh[config.EveryOther])
+		if i == 2 {
+			run("some accounts accept both, the file has the old ones", 0)
+		}
+	}
+	run("all accept both, the file has the old ones", 0)
+	w.writeIDs(t, dir, ids, "")
+	run("all accept both, the file has the new ones", 0)
+	for i, a := range w.org.Accounts() {
+		trust(a.ID, member, fresh[config.EveryOther])
+		if i == 2 {
+			run("some accounts accept the new one alone", 0)
+		}
+	}
+	trust(w.org.Management(), discovery, fresh[config.ForDiscovery])
+	run("all accept the new ones alone", 0)
+
+	trust(w.members[0], member, old[config.EveryOther])
+	run("an account accepts the old one alone", 3)
+	trust(w.members[0], member, fresh[config.EveryOther])
+	trust(w.org.Management(), discovery, old[config.ForDiscovery])
+	run("discovery accepts the old one alone", 3)
 }
